@@ -1,0 +1,156 @@
+/* What the passes hand on to each other. Each pass has one file and one function, and fills one part of struct plan:
+ *
+ *   recipe        recipe.c, schema.c   Lua text          -> struct recipe (every field checked, defaults filled in)
+ *   architecture  architecture.c       model_config      -> struct architecture (modules with Hugging Face names)
+ *   placement     placement.c          lora.*            -> struct placement (which module of which layer carries what)
+ *   graph         graph.c              placement         -> forward operations of each kind of layer
+ *   backward      backward.c           graph             -> backward operations, only those that some adapter needs
+ *   schedule      schedule.c           both              -> keep or recompute, and each value's lifetime
+ *   memory        memory.c             lifetimes         -> offsets in the arena, the peak
+ *   cost          cost.c               all               -> FLOPs and bytes of every operation
+ *   emission      emit.c               all, as JSON      -> templates -> text
+ */
+#ifndef LORAC_PLAN_H
+#define LORAC_PLAN_H
+
+#include "../runtime/error.h"
+#include "../runtime/model_config.h"
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* The linear modules of a decoder layer, in the order of the forward pass; the output head stands apart. */
+enum slot { SLOT_Q, SLOT_K, SLOT_V, SLOT_O, SLOT_GATE, SLOT_UP, SLOT_DOWN, LAYER_SLOTS, SLOT_HEAD = LAYER_SLOTS, SLOTS };
+
+/* ---- recipe ---- */
+
+struct string_list {
+    char **items;
+    int count;
+};
+
+/* A LoraConfig pattern table: key -> number (rank_pattern, alpha_pattern), in the order of PEFT's first hit wins. */
+struct pattern {
+    char *key;
+    double value;
+};
+
+struct recipe_lora {
+    int r;                             /* 8 */
+    double lora_alpha;                 /* 8 */
+    double lora_dropout;               /* 0 */
+    struct string_list target_modules; /* names; empty where target_regex or all_linear is set */
+    char *target_regex;                /* a string that is no keyword: full match over module names */
+    bool all_linear;
+    struct string_list exclude_modules;
+    char *exclude_regex;
+    struct pattern *rank_pattern, *alpha_pattern;
+    int rank_pattern_count, alpha_pattern_count;
+    int *layers_to_transform; /* NULL: all */
+    int layers_to_transform_count;
+    bool use_rslora, use_dora;
+    char *init_lora_weights;            /* "true", "false", "gaussian" */
+    struct string_list modules_to_save; /* lm_head, embed_tokens */
+};
+
+struct recipe_train {
+    int per_device_train_batch_size; /* 8 */
+    int max_length;                  /* 1024 */
+    int gradient_accumulation_steps; /* 1 */
+    bool bf16, fp16;                 /* neither: fp32 */
+    double learning_rate;            /* 5e-5 */
+    char *lr_scheduler_type;         /* "linear" */
+    double min_lr, min_lr_rate, num_cycles, power, lr_end, timescale; /* lr_scheduler_kwargs; -1 where not given */
+    int warmup_steps;
+    double warmup_ratio, num_train_epochs; /* 0, 3 */
+    int max_steps;                         /* -1 */
+    double weight_decay, adam_beta1, adam_beta2, adam_epsilon, max_grad_norm;
+    long long seed; /* 42 */
+    int logging_steps, save_steps, save_total_limit, eval_steps; /* 500, 500, 0, 0 */
+    long long max_samples;
+    bool shuffle, assistant_only_loss, packing;
+    enum { CHECKPOINTING_OFF, CHECKPOINTING_ON, CHECKPOINTING_AUTO } gradient_checkpointing;
+    double memory_budget; /* bytes; 0: none */
+};
+
+struct recipe {
+    char *path; /* as the user named it, for messages */
+    char *name; /* base name, without .lua */
+    struct model_config model;
+    int model_line; /* where the recipe sets its model, for later passes' messages */
+    struct recipe_lora lora;
+    int target_modules_line, lora_line, train_line;
+    struct recipe_train train;
+    cJSON *chat; /* the chat format's table, or NULL */
+    int max_context; /* inference.max_context; max_length unless given */
+};
+
+/* ---- architecture ---- */
+
+enum module_kind { MODULE_EMBEDDING, MODULE_LINEAR, MODULE_HEAD, MODULE_NORM };
+
+struct module {
+    char name[64]; /* "model.layers.3.self_attn.q_proj" */
+    enum module_kind kind;
+    int layer;      /* -1 outside the layers */
+    enum slot slot; /* of a linear or the head */
+    int in, out;    /* weight [out][in]; a norm: out only */
+    bool bias;
+};
+
+struct architecture {
+    struct module *modules; /* in forward order */
+    int count;
+};
+
+/* ---- placement ---- */
+
+/* What a linear module carries; r == 0: nothing. */
+struct adapter {
+    int r;
+    double alpha;
+    double scaling; /* alpha / r, or alpha / sqrt(r) with rsLoRA */
+};
+
+struct placement {
+    struct adapter (*layers)[LAYER_SLOTS]; /* [num_hidden_layers] */
+    struct adapter head;                   /* LoRA on lm_head, where a target names it */
+    bool train_head, train_embedding;      /* modules_to_save */
+    int lowest_layer; /* lowest layer that carries an adapter; num_hidden_layers: none. 0 where the embedding is trained */
+    long long trained, frozen; /* parameters */
+};
+
+const char *slot_name(enum slot slot); /* "q_proj" */
+
+struct graph_plan; /* graph.h: the rest of the passes */
+
+struct plan {
+    struct recipe recipe;
+    struct architecture architecture;
+    struct placement placement;
+    struct graph_plan *graph;
+};
+
+/* Each fills its part of *plan, or false with every mistake that it found in messages->... one line each. */
+struct messages {
+    char **lines;
+    int count;
+};
+void message_add(struct messages *messages, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+bool recipe_pass(struct plan *plan, const char *path, const struct string_list *overrides, struct messages *messages);
+bool architecture_pass(struct plan *plan, struct messages *messages);
+bool placement_pass(struct plan *plan, struct messages *messages);
+
+void architecture_dump(const struct plan *plan, FILE *out);
+void placement_dump(const struct plan *plan, FILE *out);
+
+/* The table of placement_dump as text (free() it): programs carry it for `info`. */
+char *placement_table(const struct plan *plan);
+
+/* adapter_config.json as PEFT writes it (keys sorted, indent 2), base_model_name_or_path null; free() it. */
+char *placement_adapter_config(const struct plan *plan);
+
+#endif

@@ -1,0 +1,105 @@
+/* What a generated program knows about itself: the one structure through which the runtime, which is the same for all recipes,
+ * sees the model, the adapters, the settings and the compute code of this one. Generated in program.c.
+ */
+#ifndef LORAC_PROGRAM_H
+#define LORAC_PROGRAM_H
+
+#include "backend.h"
+#include "model_config.h"
+
+#include <stddef.h>
+
+struct chat_format;
+
+/* One tensor of a checkpoint and its place in the program's memory. */
+struct tensor_spec {
+    const char *name; /* with the group's prefix before it: the name on disk */
+    int rows, cols;   /* on disk [rows][cols]; a vector has cols == 0 */
+    enum dtype dtype; /* in memory */
+    size_t offset;    /* bytes, from the start of the group's instance */
+    bool transposed;  /* in memory [cols][rows] (lora_B: its gradient is then a plain product) */
+};
+
+/* Tensors that repeat alike in `count` layers (or stand once: count 1, layers NULL, a prefix without %d). */
+struct tensor_group {
+    const char *prefix; /* "model.layers.%d." */
+    const int *layers;  /* [count] layer numbers */
+    int count;
+    size_t offset; /* bytes from the start of the region to the first instance */
+    size_t stride; /* bytes from one instance to the next */
+    const struct tensor_spec *tensors;
+    int tensor_count;
+};
+
+struct lora_config {
+    int r;
+    double lora_alpha;
+    double lora_dropout;
+    bool use_rslora;
+    bool use_dora;
+    const char *init_lora_weights; /* "true", "false" or "gaussian" */
+};
+
+/* Defaults of the run, from the recipe; flags of the same names override all but those marked compiled. */
+struct train_config {
+    int per_device_train_batch_size; /* compiled: the largest micro-batch, in samples */
+    int max_length;                  /* compiled: the longest sample, in tokens */
+    int gradient_accumulation_steps;
+    enum dtype dtype; /* compiled: storage of the frozen weights */
+    double learning_rate;
+    const char *lr_scheduler_type; /* "linear", "cosine", ... as Transformers names them */
+    double min_lr, min_lr_rate, num_cycles, power, lr_end, timescale; /* lr_scheduler_kwargs; negative: not given */
+    int warmup_steps;
+    double warmup_ratio;
+    double num_train_epochs;
+    int max_steps; /* -1: by epochs */
+    double weight_decay, adam_beta1, adam_beta2, adam_epsilon, max_grad_norm;
+    long long seed;
+    int logging_steps, save_steps, save_total_limit, eval_steps; /* 0: never (saving at the end always) */
+    long long max_samples;                                       /* 0: all */
+    bool shuffle;
+    bool assistant_only_loss;
+    bool packing; /* fill T up to batch x max_length instead of counting samples */
+    bool gradient_checkpointing; /* compiled */
+};
+
+/* Exact sizes in bytes, from the memory plan. */
+struct memory_plan {
+    size_t weights, adapters; /* gradients and each of the two moments are as large as adapters */
+    size_t saved;             /* activations kept from forward to backward, all layers, T at its maximum */
+    size_t scratch;           /* the arena's other part: values that live within one layer, and the head's logits block */
+    size_t generate_scratch, kv_cache;
+};
+
+struct cost_plan {
+    double forward_flops, backward_flops; /* per trained token, attention at full max_length */
+    double decode_bytes;                  /* read per generated token, KV cache apart */
+    long long trained_parameters, frozen_parameters;
+};
+
+struct program {
+    const char *name;   /* of the recipe: "qwen-r64" */
+    const char *recipe; /* "recipes/qwen-r64.lua" */
+    struct model_config model;
+    struct lora_config lora;
+    const char *adapter_config; /* adapter_config.json as PEFT writes it, base_model_name_or_path null */
+    const char *placement;      /* the table of --dump=placement, for info */
+    struct train_config train;
+    int max_context; /* inference.max_context: capacity of the KV cache in tokens */
+    const struct chat_format *chat; /* NULL: the recipe has none */
+
+    const struct tensor_group *weights; /* frozen, as in the base model's safetensors */
+    int weight_groups;
+    const struct tensor_group *adapters; /* trained, as in PEFT's adapter_model.safetensors */
+    int adapter_groups;
+
+    struct memory_plan memory;
+    struct cost_plan cost;
+
+    const struct backend *const *backends; /* best first; usable() tells which this machine can run */
+    int backend_count;
+};
+
+extern const struct program program;
+
+#endif
