@@ -1,0 +1,144 @@
+# lorac: a recipe becomes a C program that fine-tunes one model shape.
+#
+#   make recipe=NAME [set="lora.r=16 ..."]   recipes/NAME.lua (or a path) -> generated/NAME/ -> build/NAME
+#   make demo | test | setup | clean | help
+#
+# build/lorac is the generator, build/runtime/liblorac.a what every program links; both are brought up to date first. Variables
+# to override: CC, CFLAGS (added to ours), WARNINGS, build (where everything is built), backends.
+
+CC := gcc
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Werror
+CFLAGS :=
+build := build
+libraries := build/libraries
+MAKEFLAGS += --no-print-directory
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
+endif
+
+# One compilation of generated/NAME/cpu.c per instruction set; the program picks one when it starts.
+machine := $(shell $(CC) -dumpmachine)
+backends := $(if $(filter x86_64%,$(machine)),avx512 avx2) portable
+march_avx512 := -march=x86-64-v4 -mprefer-vector-width=512
+march_avx2 := -march=x86-64-v3
+march_portable :=
+
+flags := -std=c11 -g $(WARNINGS) -fopenmp @$(libraries)/compile -MMD -MP $(CFLAGS)
+base_flags := -O2 $(flags)
+kernel_flags := -O3 -fno-math-errno -fno-trapping-math $(flags)
+
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.PHONY: all setup lib program compile demo test unit_tests programs clean help
+
+# ---- what to make when no goal is named: the recipe's program, or the tools alone ----
+
+ifdef recipe
+all: program
+else
+all: $(build)/lorac lib
+	@echo "build/lorac and build/runtime/liblorac.a are ready; next: make recipe=NAME, where NAME is one of"
+	@echo "    $(patsubst recipes/%.lua,%,$(wildcard recipes/*.lua))"
+endif
+
+help:
+	@echo "make recipe=NAME            recipes/NAME.lua -> generated/NAME/ -> build/NAME (NAME may be a path to a .lua file)"
+	@echo "make recipe=NAME set=\"lora.r=16 lora.target_modules=q_proj,v_proj\"    with fields changed: build/NAME+HASH"
+	@echo "make demo                   train a small chat model in the repository, and see the difference"
+	@echo "make test                   everything that is tested"
+	@echo "make setup                  only install what is missing"
+	@echo "make clean                  remove build/"
+	@echo "recipes: $(patsubst recipes/%.lua,%,$(wildcard recipes/*.lua))"
+
+# A make within this make passes setup_done=1: once is enough.
+setup:
+ifndef setup_done
+	@CC="$(CC)" sh runtime/libraries/setup.sh $(libraries)
+endif
+
+clean:
+	rm -rf build
+
+# ---- the generator and the runtime library ----
+
+generator_objects := $(patsubst %.c,$(build)/%.o,$(wildcard generator/*.c))
+runtime_objects := $(patsubst %.c,$(build)/%.o,$(wildcard runtime/*.c))
+
+lib: $(build)/runtime/liblorac.a
+
+$(build)/generator/%.o: generator/%.c | setup
+	@mkdir -p $(@D)
+	@echo "  cc    $<"
+	@$(CC) $(base_flags) -DLORAC_HOME='"$(CURDIR)"' -Igenerator -Iruntime -c $< -o $@
+
+$(build)/runtime/%.o: runtime/%.c | setup
+	@mkdir -p $(@D)
+	@echo "  cc    $<"
+	@$(CC) $(base_flags) -Iruntime -c $< -o $@
+
+$(build)/runtime/liblorac.a: $(runtime_objects)
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(build)/lorac: $(generator_objects) $(build)/runtime/liblorac.a
+	@echo "  link  $@"
+	@$(CC) $(CFLAGS) $(generator_objects) $(build)/runtime/liblorac.a @$(libraries)/link-generator -o $@
+
+# ---- a recipe's program ----
+
+ifdef recipe
+recipe_file := $(if $(filter %.lua,$(recipe)),$(recipe),recipes/$(recipe).lua)
+set_hash := $(if $(strip $(set)),+$(shell echo '$(strip $(set))' | sha1sum | cut -c1-7))
+name := $(basename $(notdir $(recipe_file)))$(set_hash)
+ifneq ($(filter generated libraries lorac objects runtime generator tests sanitize demo.out,$(name)),)
+$(error a recipe cannot be called '$(name)': build/$(name) is something else)
+endif
+
+# lorac writes to a fresh place; a file whose text stayed as it was keeps its time, so that only what changed is compiled.
+program: $(build)/lorac lib
+	@test -f '$(recipe_file)' || { echo "make: no recipe '$(recipe_file)'; there are: $(patsubst recipes/%.lua,%,$(wildcard recipes/*.lua))" >&2; exit 2; }
+	@rm -rf '$(build)/generated/$(name)' && mkdir -p $(build)/generated
+	@echo "  lorac $(recipe_file) $(set)"
+	@$(build)/lorac '$(recipe_file)' -o '$(build)/generated/$(name)' $(foreach s,$(set),--set '$s')
+	@mkdir -p 'generated/$(name)' && cd 'generated/$(name)' && new='$(CURDIR)/$(build)/generated/$(name)' && \
+	    for f in *; do test -e "$$new/$$f" || rm -rf "$$f"; done && \
+	    for f in $$(ls "$$new"); do cmp -s "$$new/$$f" "$$f" || cp "$$new/$$f" "$$f"; done
+	@$(MAKE) compile setup_done=1
+endif
+
+# `make compile name=NAME` compiles generated/NAME as it stands.
+ifdef name
+objects := $(build)/objects/$(name)
+plain_sources := $(filter-out generated/$(name)/cpu.c,$(wildcard generated/$(name)/*.c))
+program_objects := $(patsubst generated/$(name)/%.c,$(objects)/%.o,$(plain_sources)) $(foreach b,$(backends),$(objects)/cpu_$b.o)
+
+compile: $(build)/$(name)
+
+$(objects)/%.o: generated/$(name)/%.c | setup
+	@mkdir -p $(@D)
+	@echo "  cc    $<"
+	@$(CC) $(base_flags) -Iruntime -c $< -o $@
+
+$(objects)/cpu_%.o: generated/$(name)/cpu.c | setup
+	@mkdir -p $(@D)
+	@echo "  cc    $< ($*)"
+	@$(CC) $(kernel_flags) $(march_$*) -DBACKEND=backend_$* -Iruntime -c $< -o $@
+
+$(build)/$(name): $(program_objects) $(build)/runtime/liblorac.a
+	@echo "  link  $@"
+	@$(CC) $(CFLAGS) $(program_objects) $(build)/runtime/liblorac.a @$(libraries)/link-program -o $@
+-include $(program_objects:.o=.d)
+endif
+
+# ---- demonstration ----
+
+demo:
+	@$(MAKE) recipe=demo
+	@sh tests/data/demo/demo.sh build/demo build/demo.out
+
+# ---- tests: tests/run.sh says what there is and in which order ----
+
+test:
+	@MAKE='$(MAKE)' bash tests/run.sh
+
+-include $(generator_objects:.o=.d) $(runtime_objects:.o=.d)
