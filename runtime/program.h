@@ -18,6 +18,7 @@ struct tensor_spec {
     enum dtype dtype; /* in memory */
     size_t offset;    /* bytes, from the start of the group's instance */
     bool transposed;  /* in memory [cols][rows] (lora_B: its gradient is then a plain product) */
+    double scaling;   /* of lora_A and lora_B: what B * A is multiplied by (lora_alpha / r, or / sqrt(r)); else 0 */
 };
 
 /* Tensors that repeat alike in `count` layers (or stand once: count 1, layers NULL, a prefix without %d). */

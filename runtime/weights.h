@@ -1,0 +1,32 @@
+/* Loading a base model's checkpoint into a backend's memory. */
+#ifndef LORAC_WEIGHTS_H
+#define LORAC_WEIGHTS_H
+
+#include "program.h"
+#include "safetensors.h"
+
+/* Checks that `directory` is a model of the compiled shape (config.json). */
+bool model_check(const struct program *program, const char *directory, struct error *err);
+
+/* model_check, then every tensor of program->weights: found with its shape, converted to its memory dtype and uploaded
+ * in pieces of bounded size by several threads at once (pieces never overlap). A tensor that is missing, has another
+ * shape or that the program does not know is an error; what is known to be harmless is skipped (rotary_emb.inv_freq,
+ * lm_head of a tied model). */
+bool model_load(const struct program *program, const struct backend *backend, struct device *device,
+                const char *directory, struct error *err);
+
+/* The name on disk of one tensor of a group's i-th instance; free() it. */
+char *tensor_name(const struct tensor_group *group, int i, const struct tensor_spec *spec);
+
+/* Where it lies in its region, in bytes. */
+size_t tensor_offset(const struct tensor_group *group, int i, const struct tensor_spec *spec);
+
+/* Elements: rows * cols, or rows. */
+size_t tensor_elements(const struct tensor_spec *spec);
+
+/* Reads the tensor and uploads it, converted to spec->dtype and turned around where spec->transposed. */
+bool tensor_load(const struct checkpoint *checkpoint, const struct safetensor *from, const struct tensor_spec *spec,
+                 size_t offset, const struct backend *backend, struct device *device, enum region region,
+                 struct error *err);
+
+#endif
