@@ -15,6 +15,7 @@
 
 #include "../runtime/error.h"
 #include "../runtime/model_config.h"
+#include "messages.h"
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
@@ -26,10 +27,7 @@ enum slot { SLOT_Q, SLOT_K, SLOT_V, SLOT_O, SLOT_GATE, SLOT_UP, SLOT_DOWN, LAYER
 
 /* ---- recipe ---- */
 
-struct string_list {
-    char **items;
-    int count;
-};
+struct source_lines; /* source_lines.h: where the recipe's text sets each field */
 
 /* A LoraConfig pattern table: key -> number (rank_pattern, alpha_pattern), in the order of PEFT's first hit wins. */
 struct pattern {
@@ -79,13 +77,20 @@ struct recipe {
     char *path; /* as the user named it, for messages */
     char *name; /* base name, without .lua */
     struct model_config model;
-    int model_line; /* where the recipe sets its model, for later passes' messages */
     struct recipe_lora lora;
-    int target_modules_line, lora_line, train_line;
     struct recipe_train train;
-    cJSON *chat; /* the chat format's table, or NULL */
+    cJSON *chat;     /* the chat format's table, or NULL */
     int max_context; /* inference.max_context; max_length unless given */
+
+    struct source_lines *lines;
+    struct string_list overrides; /* --set, as given: "lora.r=16" */
 };
+
+/* Adds the mistake `text` of a field ("train.memory_budget", "lora.target_modules[2]"; "" for the recipe as a whole), wherever
+ * the field got its value: "recipes/tiny.lua:7: lora.target_modules: text", or "--set lora.r=0: text". A field that the recipe
+ * leaves out is placed at the table that would hold it. */
+void recipe_mistake(struct messages *messages, const struct recipe *recipe, const char *field, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* ---- architecture ---- */
 
@@ -122,7 +127,10 @@ struct placement {
     long long trained, frozen; /* parameters */
 };
 
-const char *slot_name(enum slot slot); /* "q_proj" */
+const char *slot_name(enum slot slot); /* "q_proj"; of SLOT_HEAD "lm_head" */
+
+/* The module of one layer's slot, or of SLOT_HEAD (layer is then ignored). */
+const struct module *architecture_module(const struct architecture *architecture, int layer, enum slot slot);
 
 struct graph_plan; /* graph.h: the rest of the passes */
 
@@ -133,16 +141,15 @@ struct plan {
     struct graph_plan *graph;
 };
 
-/* Each fills its part of *plan, or false with every mistake that it found in messages->... one line each. */
-struct messages {
-    char **lines;
-    int count;
-};
-void message_add(struct messages *messages, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
+/* Each fills its part of *plan, or returns false after adding every mistake that it found to *messages. */
 bool recipe_pass(struct plan *plan, const char *path, const struct string_list *overrides, struct messages *messages);
 bool architecture_pass(struct plan *plan, struct messages *messages);
 bool placement_pass(struct plan *plan, struct messages *messages);
+
+/* Frees what the pass of the same name allocated; a part that was never filled (all zero) is fine. */
+void recipe_free(struct recipe *recipe);
+void architecture_free(struct architecture *architecture);
+void placement_free(struct placement *placement);
 
 void architecture_dump(const struct plan *plan, FILE *out);
 void placement_dump(const struct plan *plan, FILE *out);
