@@ -40,7 +40,7 @@ struct checkpoint {
 struct checkpoint *checkpoint_open_file(const char *path, struct error *err);
 
 /* Opens a model directory: DIR/model.safetensors, or the files that DIR/model.safetensors.index.json names, each of
- * which must hold exactly the tensors that the index says. */
+ * which must hold the tensors that the index says. */
 struct checkpoint *checkpoint_open(const char *directory, struct error *err);
 void checkpoint_close(struct checkpoint *checkpoint); /* NULL is fine */
 
