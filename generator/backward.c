@@ -1,0 +1,267 @@
+/* Backward pass: only the gradients that some adapter needs.
+ *
+ * A value needs a gradient if a trained parameter lies upstream of it. Walking a layer from its output to its input,
+ * the operations below the lowest adapter are never reached, no operation computes the gradient of a frozen weight, and
+ * a product's dX exists only where its input needs one. `dx` is the gradient of the residual stream, updated in place
+ * from out to x.
+ */
+#include "graph.h"
+
+#include <string.h>
+
+struct walk {
+    struct plan *plan;
+    struct graph *graph;
+    const struct adapter *slots; /* NULL: none */
+    int dx;
+};
+
+static int value_of(const struct walk *w, const char *name)
+{
+    int value = value_find(w->graph, name);
+    CHECK(value >= 0);
+    return value;
+}
+
+static int gradient_add(struct walk *w, const char *name, const char *width_name, int width)
+{
+    int value = value_add(w->graph, name, width_name, width);
+    w->graph->values[value].gradient = true;
+    return value;
+}
+
+/* A gradient as wide as `of`, named d<of>. */
+static int gradient_like(struct walk *w, const char *of)
+{
+    const struct value *value = &w->graph->values[value_of(w, of)];
+    char name[sizeof value->name + 1];
+    snprintf(name, sizeof name, "d%s", value->name);
+    return gradient_add(w, name, value->width_name, value->width);
+}
+
+static bool carries(const struct walk *w, enum slot first, enum slot last)
+{
+    for (int slot = (int)first; w->slots && slot <= (int)last; slot++)
+        if (w->slots[slot].r > 0)
+            return true;
+    return false;
+}
+
+static void add_product_backward(struct walk *w, struct product *product, int dx, int dy, const char *weight)
+{
+    product->backward = true;
+    struct operation *op = operation_add(w->graph, "matmul_%s_bwd", product->name);
+    operand_value(w->graph, op, dx, ACCESS_WRITE);
+    operand_value(w->graph, op, dy, ACCESS_READ);
+    operand_text(op, "%s", weight);
+    operand_text(op, "T");
+    snprintf(op->note, sizeof op->note, "[T][%s] x [%s][%s]", product->N_name, product->N_name, product->K_name);
+}
+
+static void add_dora_operands(struct walk *w, struct operation *op, enum slot slot);
+
+/* Gradients of one module's lora_A and lora_B; dx (-1: not wanted) receives what flows on through them. */
+static void add_lora_backward(struct walk *w, enum slot slot, int dx, int dy)
+{
+    if (!carries(w, slot, slot))
+        return;
+    const struct recipe_lora *lora = &w->plan->recipe.lora;
+    struct lora_kernel *kernel = lora_kernel_for(w->plan, slot, &w->slots[slot]);
+    struct slot_place place = slot_place(slot);
+    char name[48], width[16];
+    struct operation *op = operation_add(w->graph, "lora_%s_bwd", kernel->name);
+    if (dx >= 0)
+        operand_value(w->graph, op, dx, ACCESS_UPDATE);
+    else
+        operand_text(op, "NULL");
+    operand_text(op, "g->%s_A", slot_name(slot));
+    operand_text(op, "g->%s_B", slot_name(slot));
+    operand_columns(w->graph, op, dy, place.offset, ACCESS_READ);
+    operand_text(op, "%s", place.stride);
+    snprintf(name, sizeof name, "%s_u", slot_name(slot));
+    operand_value(w->graph, op, value_of(w, name), ACCESS_READ);
+    operand_value(w->graph, op, value_of(w, place.input), ACCESS_READ);
+    if (lora->lora_dropout > 0) {
+        snprintf(name, sizeof name, "d%s_dropped", slot_name(slot));
+        operand_value(w->graph, op, gradient_add(w, name, kernel->in_name, kernel->in), ACCESS_WRITE);
+    }
+    operand_text(op, "a->%s_A", slot_name(slot));
+    operand_text(op, "a->%s_B", slot_name(slot));
+    snprintf(name, sizeof name, "d%s_u", slot_name(slot));
+    snprintf(width, sizeof width, "%d", kernel->adapter.r);
+    operand_value(w->graph, op, gradient_add(w, name, width, kernel->adapter.r), ACCESS_WRITE);
+    add_dora_operands(w, op, slot);
+    if (lora->lora_dropout > 0)
+        operand_text(op, "&s->dropout[layer][%s]", slot_name(slot));
+    operand_text(op, "T");
+    if (dx >= 0)
+        kernel->input_gradient = true;
+    else
+        kernel->without_input_gradient = true;
+}
+
+static void add_dora_operands(struct walk *w, struct operation *op, enum slot slot)
+{
+    (void)w, (void)op, (void)slot;
+}
+
+static void add_rmsnorm_backward(struct walk *w, const char *x, const char *rstd, int dy, const char *weight)
+{
+    struct operation *op = operation_add(w->graph, "rmsnorm_bwd");
+    operand_value(w->graph, op, w->dx, ACCESS_UPDATE);
+    operand_value(w->graph, op, dy, ACCESS_READ);
+    operand_value(w->graph, op, value_of(w, x), ACCESS_READ);
+    operand_value(w->graph, op, value_of(w, rstd), ACCESS_READ);
+    operand_text(op, "%s", weight);
+    operand_text(op, "T");
+}
+
+/* dout -> dmid: down_proj, SwiGLU, gate_proj and up_proj, the norm before them. `mid` says whether dmid is wanted at
+ * all. */
+static void add_mlp_backward(struct walk *w, bool mid)
+{
+    struct product *products = w->plan->graph->products;
+    bool gate_up = mid || carries(w, SLOT_GATE, SLOT_UP);
+    int dact = -1;
+    if (gate_up) {
+        dact = gradient_like(w, "act");
+        add_product_backward(w, &products[3], dact, w->dx, "w->down_proj");
+    }
+    add_lora_backward(w, SLOT_DOWN, dact, w->dx);
+    if (!gate_up)
+        return;
+    int dgate_up = gradient_like(w, "gate_up");
+    struct operation *op = operation_add(w->graph, "swiglu_bwd");
+    operand_value(w->graph, op, dgate_up, ACCESS_WRITE);
+    operand_value(w->graph, op, dact, ACCESS_READ);
+    operand_value(w->graph, op, value_of(w, "gate_up"), ACCESS_READ);
+    operand_text(op, "T");
+    int dnormed = -1;
+    if (mid) {
+        dnormed = gradient_like(w, "mid_normed");
+        add_product_backward(w, &products[2], dnormed, dgate_up, "w->gate_up_proj");
+    }
+    add_lora_backward(w, SLOT_GATE, dnormed, dgate_up);
+    add_lora_backward(w, SLOT_UP, dnormed, dgate_up);
+    if (mid)
+        add_rmsnorm_backward(w, "mid", "mid_rstd", dnormed, "w->post_attention_layernorm");
+}
+
+static void add_attention_core_backward(struct walk *w, int dqkv, int dattended, int window)
+{
+    const struct model_config *model = &w->plan->recipe.model;
+    const char *roped = model->qk_norm ? "qkv_normed" : "qkv";
+    struct operation *op = operation_add(w->graph, "attention_bwd");
+    operand_value(w->graph, op, dqkv, ACCESS_WRITE);
+    operand_value(w->graph, op, gradient_add(w, "delta", "HEADS", model->num_attention_heads), ACCESS_WRITE);
+    operand_value(w->graph, op, dattended, ACCESS_READ);
+    operand_value(w->graph, op, value_of(w, "attended"), ACCESS_READ);
+    operand_value(w->graph, op, value_of(w, "lse"), ACCESS_READ);
+    operand_value(w->graph, op, value_of(w, roped), ACCESS_READ);
+    operand_text(op, "s->segments");
+    operand_text(op, "%d", window);
+    op = operation_add(w->graph, "rope_bwd");
+    operand_value(w->graph, op, dqkv, ACCESS_UPDATE);
+    operand_text(op, "s->position");
+    operand_text(op, "s->rope_cos");
+    operand_text(op, "s->rope_sin");
+    operand_text(op, "T");
+    if (!model->qk_norm)
+        return;
+    op = operation_add(w->graph, "head_norm_bwd");
+    operand_value(w->graph, op, dqkv, ACCESS_UPDATE);
+    operand_value(w->graph, op, value_of(w, "qkv"), ACCESS_READ);
+    operand_value(w->graph, op, value_of(w, "head_rstd"), ACCESS_READ);
+    operand_text(op, "w->q_norm");
+    operand_text(op, "w->k_norm");
+    operand_text(op, "T");
+}
+
+/* dmid -> dx: o_proj, attention, q_proj, k_proj and v_proj, the norm before them. `input` says whether dx is wanted. */
+static void add_attention_backward(struct walk *w, bool input, int window)
+{
+    struct product *products = w->plan->graph->products;
+    bool qkv = input || carries(w, SLOT_Q, SLOT_V);
+    int dattended = -1;
+    if (qkv) {
+        dattended = gradient_like(w, "attended");
+        add_product_backward(w, &products[1], dattended, w->dx, "w->o_proj");
+    }
+    add_lora_backward(w, SLOT_O, dattended, w->dx);
+    if (!qkv)
+        return;
+    int dqkv = gradient_like(w, "qkv");
+    add_attention_core_backward(w, dqkv, dattended, window);
+    int dnormed = -1;
+    if (input) {
+        dnormed = gradient_like(w, "normed");
+        add_product_backward(w, &products[0], dnormed, dqkv, "w->qkv_proj");
+    }
+    for (enum slot slot = SLOT_Q; slot <= SLOT_V; slot++)
+        add_lora_backward(w, slot, dnormed, dqkv);
+    if (input)
+        add_rmsnorm_backward(w, "x", "rstd", dnormed, "w->input_layernorm");
+}
+
+static void build_layer_backward(struct plan *plan, struct layer_kind *kind)
+{
+    const struct adapter *slots = kind->adapter_set < 0 ? NULL : plan->graph->sets[kind->adapter_set].slots;
+    struct walk w = {.plan = plan, .graph = &kind->graph, .slots = slots};
+    w.dx = gradient_add(&w, "dx", "HIDDEN", plan->recipe.model.hidden_size);
+    kind->graph.values[w.dx].storage = STORE_PARAMETER;
+    bool attention = kind->input_gradient || carries(&w, SLOT_Q, SLOT_O);
+    add_mlp_backward(&w, attention);
+    if (attention)
+        add_attention_backward(&w, kind->input_gradient, kind->window);
+}
+
+/* Loss and its gradient for one block of rows; logits become their own gradient in place. */
+static void build_head_backward(struct plan *plan)
+{
+    struct adapter slots[SLOTS] = {[SLOT_HEAD] = plan->placement.head};
+    struct walk w = {.plan = plan, .graph = &plan->graph->head, .slots = slots};
+    struct product *head = &plan->graph->products[PRODUCTS - 1];
+    int logits = value_of(&w, "logits");
+    struct operation *op = operation_add(w.graph, "cross_entropy_fwd_bwd");
+    operand_text(op, "s->row_loss + first");
+    operand_value(w.graph, op, logits, ACCESS_UPDATE);
+    operand_text(op, "s->row_label + first");
+    operand_text(op, "s->scale");
+    operand_text(op, "T");
+    snprintf(op->note, sizeof op->note, "logits become their gradient");
+    if (plan->placement.train_head) {
+        op = operation_add(w.graph, "matmul_lm_head_dw");
+        operand_text(op, "s->gradients->lm_head");
+        operand_value(w.graph, op, logits, ACCESS_READ);
+        operand_value(w.graph, op, value_of(&w, "normed"), ACCESS_READ);
+        operand_text(op, "T");
+    }
+    int dnormed = -1;
+    if (plan->graph->final_gradient) {
+        dnormed = gradient_like(&w, "normed");
+        add_product_backward(&w, head, dnormed, logits, "HEAD_WEIGHT(s)");
+    }
+    add_lora_backward(&w, SLOT_HEAD, dnormed, logits);
+    if (!plan->graph->final_gradient)
+        return;
+    w.dx = gradient_add(&w, "drow", "HIDDEN", plan->recipe.model.hidden_size);
+    op = operation_add(w.graph, "clear_rows");
+    operand_value(w.graph, op, w.dx, ACCESS_WRITE);
+    operand_text(op, "T");
+    add_rmsnorm_backward(&w, "x", "rstd", dnormed, "s->weights->norm");
+    op = operation_add(w.graph, "scatter_rows");
+    operand_text(op, "s->dx");
+    operand_value(w.graph, op, w.dx, ACCESS_READ);
+    operand_text(op, "rows");
+    operand_text(op, "T");
+}
+
+bool backward_pass(struct plan *plan, struct messages *messages)
+{
+    (void)messages;
+    for (int i = 0; i < plan->graph->kind_count; i++)
+        if (plan->graph->kinds[i].trains)
+            build_layer_backward(plan, &plan->graph->kinds[i]);
+    build_head_backward(plan);
+    return true;
+}

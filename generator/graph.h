@@ -1,0 +1,166 @@
+/* The middle passes' data: what runs, in which order, on which values, and where those values lie.
+ *
+ * A decoder layer is described once per *kind*: layers that carry the same adapters, slide over the same window and
+ * stand in the same relation to the lowest adapter are alike and share one generated function. A kind's graph lists its
+ * forward operations and then its backward operations; a value that only forward operations touch is scratch, one that
+ * crosses into the backward operations is saved (or, where the schedule recomputes the layer, scratch with a longer
+ * life).
+ */
+#ifndef LORAC_GRAPH_H
+#define LORAC_GRAPH_H
+
+#include "passes.h"
+
+enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_UPDATE };
+
+/* An argument of a kernel call, in the order of the kernel's parameters. */
+struct operand {
+    char text[64]; /* as the generated C writes it: "qkv + K_OFFSET", "w->o_proj", "T" */
+    int value;     /* index into the graph's values, or -1: a weight, an adapter, a number */
+    enum access access;
+};
+
+enum { MAX_OPERANDS = 24, MAX_OPERATIONS = 64, MAX_VALUES = 64 };
+
+struct operation {
+    char kernel[64]; /* "matmul_qkv_proj_fwd" */
+    struct operand operands[MAX_OPERANDS];
+    int count;
+    char note[96]; /* a comment for the generated text, or empty */
+    double flops;  /* per token */
+    double bytes_per_token, bytes_fixed;
+};
+
+enum storage {
+    STORE_PARAMETER, /* the layer's input and output and the residual stream's gradient: the caller's */
+    STORE_SAVED,     /* one instance per layer, from its forward to its backward pass */
+    STORE_SCRATCH,   /* shared by all layers */
+};
+
+/* A matrix of floats with one row per token. Layout: row-major. */
+struct value {
+    char name[24];
+    char width_name[48]; /* as the generated C writes it: "QKV" */
+    int width;           /* columns */
+    enum dtype dtype;
+    bool gradient; /* a gradient, so never saved */
+    enum storage storage;
+    int first, last; /* operations that write it first and touch it last */
+    long column;     /* scratch: offset in columns (times rows times 4 bytes) */
+};
+
+struct graph {
+    struct value values[MAX_VALUES];
+    int value_count;
+    struct operation operations[MAX_OPERATIONS];
+    int count;
+    int forward_count;   /* operations [0, forward_count) are the forward pass */
+    int recompute_count; /* operations [0, recompute_count) are what the backward pass needs again when it recomputes */
+    long scratch_columns;
+    long saved_columns;
+};
+
+/* Layers whose modules carry the same adapters. */
+struct adapter_set {
+    char name[24]; /* "adapted", "adapted_2" */
+    struct adapter slots[LAYER_SLOTS];
+    int *layers;
+    int count;
+};
+
+struct layer_kind {
+    char name[32];       /* "frozen", "lowest", "passing", "adapted" */
+    int adapter_set;     /* index, or -1: none */
+    int window;          /* sliding window in tokens, 0: all */
+    bool trains;         /* some gradient exists in this kind of layer */
+    bool input_gradient; /* and goes on to the layer below */
+    bool recompute;      /* the backward pass runs the forward pass again instead of reading saved values */
+    int *layers;
+    int count;
+    struct graph graph;
+};
+
+/* The prompt and decoding version of a layer: same adapters and window, KV cache, nothing kept. */
+struct extend_kind {
+    char name[32];
+    int adapter_set, window;
+    struct graph graph;
+};
+
+/* A frozen matrix product y = x W^T that the kernels are specialized for. */
+struct product {
+    char name[24]; /* "qkv_proj" */
+    int N, K;
+    char N_name[24], K_name[24];
+    bool bias, residual;
+    bool backward;        /* dX is wanted somewhere */
+    bool weight_gradient; /* W itself is trained: the head in modules_to_save */
+};
+
+/* A LoRA product that the kernels are specialized for. */
+struct lora_kernel {
+    char name[48]; /* "q_proj_r8" */
+    enum slot slot;
+    struct adapter adapter;
+    int in, out;
+    char in_name[24], out_name[24];
+    bool input_gradient;         /* some layer needs dX through it */
+    bool without_input_gradient; /* and some does not */
+};
+
+enum { PRODUCTS = 5, MAX_LORA_KERNELS = 256 };
+
+struct memory_totals {
+    long long weights, adapters, saved, inputs, scratch, logits, generate_scratch, kv_cache, dora_norms;
+    long long train_peak; /* weights + 4 x adapters + saved + inputs + scratch */
+};
+
+struct cost_totals {
+    double forward_flops, backward_flops, recompute_flops, decode_bytes;
+};
+
+struct graph_plan {
+    struct adapter_set *sets;
+    int set_count;
+    struct layer_kind *kinds;
+    int kind_count;
+    int *kind_of;      /* [num_hidden_layers] */
+    int *set_index_of; /* [num_hidden_layers] place of the layer among its set's layers */
+    struct extend_kind *extends;
+    int extend_count;
+    struct graph head;   /* final norm, output head, cross entropy: over head_rows trained rows at a time */
+    bool final_gradient; /* gradient reaches the last layer's output */
+    struct product products[PRODUCTS];
+    struct lora_kernel loras[MAX_LORA_KERNELS];
+    int lora_count;
+    int max_tokens;  /* rows of the training arena: batch x max_length, rounded up to 16 */
+    int head_rows;   /* rows of a logits block */
+    int prompt_rows; /* rows of a prompt chunk */
+    struct memory_totals memory;
+    struct cost_totals cost;
+};
+
+/* Building blocks (graph_build.c). Names are copied; every limit is CHECKed. */
+int value_add(struct graph *graph, const char *name, const char *width_name, int width);
+struct operation *operation_add(struct graph *graph, const char *kernel, ...) __attribute__((format(printf, 2, 3)));
+void operand_value(struct graph *graph, struct operation *op, int value, enum access access);
+/* The same, written as `name + offset` in the text. */
+void operand_columns(struct graph *graph, struct operation *op, int value, const char *offset, enum access access);
+void operand_text(struct operation *op, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int value_find(const struct graph *graph, const char *name); /* -1: none */
+
+/* The kernel that serves an adapter of this slot; registered on its first use. */
+struct lora_kernel *lora_kernel_for(struct plan *plan, enum slot slot, const struct adapter *adapter);
+
+/* Where a slot's columns lie in the product that computes it: "qkv + Q_WIDTH", row stride "QKV". */
+struct slot_place {
+    const char *input;  /* value that the module reads: "normed" */
+    const char *output; /* value that it adds into: "qkv" */
+    const char *offset; /* column of its first output, "" for 0 */
+    const char *stride; /* columns of the output value */
+};
+struct slot_place slot_place(enum slot slot);
+void slot_shape(const struct model_config *model, enum slot slot, int *in, int *out, const char **in_name,
+                const char **out_name);
+
+#endif

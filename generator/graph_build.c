@@ -1,0 +1,151 @@
+#include "graph.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+int value_add(struct graph *graph, const char *name, const char *width_name, int width)
+{
+    CHECK(graph->value_count < MAX_VALUES);
+    struct value *value = &graph->values[graph->value_count];
+    *value = (struct value){.width = width, .dtype = DTYPE_F32, .storage = STORE_SCRATCH, .first = -1, .last = -1};
+    snprintf(value->name, sizeof value->name, "%s", name);
+    snprintf(value->width_name, sizeof value->width_name, "%s", width_name);
+    return graph->value_count++;
+}
+
+int value_find(const struct graph *graph, const char *name)
+{
+    for (int i = 0; i < graph->value_count; i++)
+        if (!strcmp(graph->values[i].name, name))
+            return i;
+    return -1;
+}
+
+struct operation *operation_add(struct graph *graph, const char *kernel, ...)
+{
+    CHECK(graph->count < MAX_OPERATIONS);
+    struct operation *op = &graph->operations[graph->count++];
+    *op = (struct operation){.count = 0};
+    va_list args;
+    va_start(args, kernel);
+    vsnprintf(op->kernel, sizeof op->kernel, kernel, args);
+    va_end(args);
+    return op;
+}
+
+static struct operand *operand_next(struct operation *op)
+{
+    CHECK(op->count < MAX_OPERANDS);
+    struct operand *operand = &op->operands[op->count++];
+    *operand = (struct operand){.value = -1};
+    return operand;
+}
+
+void operand_columns(struct graph *graph, struct operation *op, int value, const char *offset, enum access access)
+{
+    CHECK(value >= 0 && value < graph->value_count);
+    struct operand *operand = operand_next(op);
+    operand->value = value;
+    operand->access = access;
+    snprintf(operand->text, sizeof operand->text, "%s%s%s", graph->values[value].name, *offset ? " + " : "", offset);
+    int at = (int)(op - graph->operations);
+    struct value *touched = &graph->values[value];
+    if (touched->first < 0)
+        touched->first = at;
+    touched->last = at;
+}
+
+void operand_value(struct graph *graph, struct operation *op, int value, enum access access)
+{
+    operand_columns(graph, op, value, "", access);
+}
+
+void operand_text(struct operation *op, const char *format, ...)
+{
+    struct operand *operand = operand_next(op);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(operand->text, sizeof operand->text, format, args);
+    va_end(args);
+}
+
+struct slot_place slot_place(enum slot slot)
+{
+    static const struct slot_place places[SLOTS] = {
+        [SLOT_Q] = {"normed", "qkv", "", "QKV"},
+        [SLOT_K] = {"normed", "qkv", "K_OFFSET", "QKV"},
+        [SLOT_V] = {"normed", "qkv", "V_OFFSET", "QKV"},
+        [SLOT_O] = {"attended", "mid", "", "HIDDEN"},
+        [SLOT_GATE] = {"mid_normed", "gate_up", "", "GATE_UP"},
+        [SLOT_UP] = {"mid_normed", "gate_up", "INTERMEDIATE", "GATE_UP"},
+        [SLOT_DOWN] = {"act", "out", "", "HIDDEN"},
+        [SLOT_HEAD] = {"normed", "logits", "", "VOCAB"},
+    };
+    return places[slot];
+}
+
+void slot_shape(const struct model_config *model, enum slot slot, int *in, int *out, const char **in_name,
+                const char **out_name)
+{
+    int q = model->num_attention_heads * model->head_dim, kv = model->num_key_value_heads * model->head_dim;
+    int hidden = model->hidden_size, inner = model->intermediate_size;
+    const struct {
+        int in, out;
+        const char *in_name, *out_name;
+    } shapes[SLOTS] = {
+        [SLOT_Q] = {hidden, q, "HIDDEN", "Q_WIDTH"},
+        [SLOT_K] = {hidden, kv, "HIDDEN", "KV_WIDTH"},
+        [SLOT_V] = {hidden, kv, "HIDDEN", "KV_WIDTH"},
+        [SLOT_O] = {q, hidden, "Q_WIDTH", "HIDDEN"},
+        [SLOT_GATE] = {hidden, inner, "HIDDEN", "INTERMEDIATE"},
+        [SLOT_UP] = {hidden, inner, "HIDDEN", "INTERMEDIATE"},
+        [SLOT_DOWN] = {inner, hidden, "INTERMEDIATE", "HIDDEN"},
+        [SLOT_HEAD] = {hidden, model->vocab_size, "HIDDEN", "VOCAB"},
+    };
+    *in = shapes[slot].in;
+    *out = shapes[slot].out;
+    *in_name = shapes[slot].in_name;
+    *out_name = shapes[slot].out_name;
+}
+
+struct lora_kernel *lora_kernel_for(struct plan *plan, enum slot slot, const struct adapter *adapter)
+{
+    struct graph_plan *graph = plan->graph;
+    int alike = 0;
+    for (int i = 0; i < graph->lora_count; i++) {
+        struct lora_kernel *kernel = &graph->loras[i];
+        if (kernel->slot != slot || kernel->adapter.r != adapter->r)
+            continue;
+        if (kernel->adapter.scaling == adapter->scaling)
+            return kernel;
+        alike++;
+    }
+    CHECK(graph->lora_count < MAX_LORA_KERNELS);
+    struct lora_kernel *kernel = &graph->loras[graph->lora_count++];
+    *kernel = (struct lora_kernel){.slot = slot, .adapter = *adapter};
+    const char *in_name, *out_name;
+    slot_shape(&plan->recipe.model, slot, &kernel->in, &kernel->out, &in_name, &out_name);
+    snprintf(kernel->in_name, sizeof kernel->in_name, "%s", in_name);
+    snprintf(kernel->out_name, sizeof kernel->out_name, "%s", out_name);
+    int length = snprintf(kernel->name, sizeof kernel->name, "%s_r%d", slot_name(slot), adapter->r);
+    if (alike > 0) /* the same rank with another alpha */
+        snprintf(kernel->name + length, sizeof kernel->name - (size_t)length, "_scaling%d", alike + 1);
+    return kernel;
+}
+
+void graph_plan_free(struct graph_plan *graph)
+{
+    if (!graph)
+        return;
+    for (int i = 0; i < graph->set_count; i++)
+        free(graph->sets[i].layers);
+    for (int i = 0; i < graph->kind_count; i++)
+        free(graph->kinds[i].layers);
+    free(graph->sets);
+    free(graph->kinds);
+    free(graph->kind_of);
+    free(graph->set_index_of);
+    free(graph->extends);
+    free(graph);
+}
