@@ -101,6 +101,7 @@ struct program {
     int backend_count;
 };
 
-extern const struct program program;
+/* Every program defines one `const struct program program`. Only main.c names it; everything else is handed a pointer (commands
+ * get theirs from options_program), so that tests can bring their own. */
 
 #endif

@@ -15,18 +15,25 @@ bool model_check(const struct program *program, const char *directory, struct er
 bool model_load(const struct program *program, const struct backend *backend, struct device *device,
                 const char *directory, struct error *err);
 
-/* The name on disk of one tensor of a group's i-th instance; free() it. */
-char *tensor_name(const struct tensor_group *group, int i, const struct tensor_spec *spec);
+/* One tensor of one layer, out of the tables of program.h. */
+struct placed_tensor {
+    char *name; /* on disk */
+    const struct tensor_spec *spec;
+    size_t offset; /* bytes from the start of its region */
+};
 
-/* Where it lies in its region, in bytes. */
-size_t tensor_offset(const struct tensor_group *group, int i, const struct tensor_spec *spec);
+/* All tensors of the groups, in their order; *count of them. Free with placed_tensors_free. */
+struct placed_tensor *placed_tensors(const struct tensor_group *groups, int group_count, int *count);
+void placed_tensors_free(struct placed_tensor *tensors, int count);
+
+/* NULL when there is none of that name. */
+const struct placed_tensor *placed_find(const struct placed_tensor *tensors, int count, const char *name);
 
 /* Elements: rows * cols, or rows. */
 size_t tensor_elements(const struct tensor_spec *spec);
 
 /* Reads the tensor and uploads it, converted to spec->dtype and turned around where spec->transposed. */
-bool tensor_load(const struct checkpoint *checkpoint, const struct safetensor *from, const struct tensor_spec *spec,
-                 size_t offset, const struct backend *backend, struct device *device, enum region region,
-                 struct error *err);
+bool tensor_load(const struct checkpoint *checkpoint, const struct safetensor *from, const struct placed_tensor *to,
+                 const struct backend *backend, struct device *device, enum region region, struct error *err);
 
 #endif
