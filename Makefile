@@ -29,7 +29,7 @@ kernel_flags := -O3 -fno-math-errno -fno-trapping-math $(flags)
 
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.PHONY: all setup lib program compile demo test unit_tests programs clean help
+.PHONY: all setup lib program compile demo test unit_tests train_tools programs clean help
 
 # ---- what to make when no goal is named: the recipe's program, or the tools alone ----
 
@@ -138,7 +138,44 @@ demo:
 
 # ---- tests: tests/run.sh says what there is and in which order ----
 
-test:
-	@MAKE='$(MAKE)' bash tests/run.sh
+# Every tests/DIR/*_test.c is one cmocka program, linked with the other .c files of its folder, those of tests/, and the objects
+# that it tests: the generator without its main, or the runtime library.
+unit_dirs := generator text runtime kernel
+unit_tests := $(foreach d,$(unit_dirs),$(patsubst %.c,$(build)/%,$(wildcard tests/$d/*_test.c)))
+train_tools := $(patsubst %.c,$(build)/%,$(wildcard tests/train/*.c))
+test_objects = $(patsubst %.c,$(build)/%.o,$(wildcard tests/*.c) $(filter-out %_test.c,$(wildcard tests/$1/*.c)))
+tested_generator := $(filter-out $(build)/generator/main.o,$(generator_objects))
 
--include $(generator_objects:.o=.d) $(runtime_objects:.o=.d)
+unit_tests: $(unit_tests)
+train_tools: $(train_tools)
+
+$(build)/tests/%.o: tests/%.c | setup
+	@mkdir -p $(@D)
+	@echo "  cc    $<"
+	@$(CC) $(base_flags) -DLORAC_HOME='"$(CURDIR)"' -Itests -Igenerator -Iruntime -c $< -o $@
+
+define unit_rule
+$(build)/tests/$1/%_test: $(build)/tests/$1/%_test.o $(call test_objects,$1) $(if $(filter generator,$1),$(tested_generator)) \
+    $(build)/runtime/liblorac.a
+	@echo "  link  $$@"
+	@$(CC) $(CFLAGS) $$^ -lcmocka @$(libraries)/link-$(if $(filter generator,$1),generator,program) -o $$@
+endef
+$(foreach d,$(unit_dirs),$(eval $(call unit_rule,$d)))
+
+$(train_tools): %: %.o
+	@echo "  link  $@"
+	@$(CC) $(CFLAGS) $^ @$(libraries)/link-program -o $@
+
+# The programs that the tests run; `make programs` builds them all. generated/tiny is compiled as it was committed.
+test_recipes := $(filter-out recipes/tiny.lua,$(wildcard recipes/*.lua)) $(wildcard tests/data/cases/*/*.lua)
+programs:
+	@for r in $(test_recipes); do $(MAKE) recipe=$$r setup_done=1 || exit 1; done
+	@$(MAKE) compile name=tiny setup_done=1
+
+# parts: which of tests/run.sh's parts to run (all); filter: only the tests of programs whose name contains it.
+test:
+	@CC="$(CC)" sh runtime/libraries/setup.sh $(libraries) test
+	@MAKE='$(MAKE)' filter='$(filter)' bash tests/run.sh $(parts)
+
+-include $(generator_objects:.o=.d) $(runtime_objects:.o=.d) $(unit_tests:=.d) $(train_tools:=.d)
+.SECONDARY:
