@@ -1,0 +1,28 @@
+# What a built program is as a file: it needs glibc alone, is small, and starts at once.
+
+test_needs_only_glibc() {
+    others=$(ldd "$(program tiny)" | awk '{print $1}' | sed 's|.*/||' | grep -vE '^(linux-vdso|linux-gate|ld-linux[^.]*|libc|libm|libdl|libpthread|librt)\.so' || true)
+    expect_equal "$others" ""
+}
+
+test_is_under_10_megabytes() {
+    for name in tiny qwen-r64 qwen1.5-7b-r8; do
+        path=$(program $name)
+        expect_less "$(wc -c <"$path")" 10000000
+    done
+}
+
+# Ten starts in 0.2 s: 20 ms each.
+test_help_is_instant() {
+    tiny=$(program tiny)
+    begin=$(date +%s%N)
+    for _ in 1 2 3 4 5 6 7 8 9 10; do "$tiny" --help >/dev/null; done
+    expect_less $((($(date +%s%N) - begin) / 10000000)) 20
+}
+
+test_help_lists_every_command() {
+    succeed "$(program tiny)" --help
+    for command in train generate chat eval merge tokenize preview info selftest init-model; do
+        expect_out "$command"
+    done
+}
