@@ -9,6 +9,9 @@
 
 #include <string.h>
 
+/* Of the adapters' kernels, the variant that computes no dx ends so where the other is needed too. */
+#define LOWEST "_lowest"
+
 struct walk {
     struct plan *plan;
     struct graph *graph;
@@ -69,11 +72,9 @@ static void add_lora_backward(struct walk *w, enum slot slot, int dx, int dy)
     struct lora_kernel *kernel = lora_kernel_for(w->plan, slot, &w->slots[slot]);
     struct slot_place place = slot_place(slot);
     char name[48], width[16];
-    struct operation *op = operation_add(w->graph, "lora_%s_bwd", kernel->name);
+    struct operation *op = operation_add(w->graph, "lora_%s%s_bwd", kernel->name, dx < 0 ? LOWEST : "");
     if (dx >= 0)
         operand_value(w->graph, op, dx, ACCESS_UPDATE);
-    else
-        operand_text(op, "NULL");
     operand_text(op, "g->%s_A", slot_name(slot));
     operand_text(op, "g->%s_B", slot_name(slot));
     operand_columns(w->graph, op, dy, place.offset, ACCESS_READ);
@@ -85,14 +86,15 @@ static void add_lora_backward(struct walk *w, enum slot slot, int dx, int dy)
         snprintf(name, sizeof name, "d%s_dropped", slot_name(slot));
         operand_value(w->graph, op, gradient_add(w, name, kernel->in_name, kernel->in), ACCESS_WRITE);
     }
-    operand_text(op, "a->%s_A", slot_name(slot));
+    if (dx >= 0)
+        operand_text(op, "a->%s_A", slot_name(slot));
     operand_text(op, "a->%s_B", slot_name(slot));
     snprintf(name, sizeof name, "d%s_u", slot_name(slot));
     snprintf(width, sizeof width, "%d", kernel->adapter.r);
     operand_value(w->graph, op, gradient_add(w, name, width, kernel->adapter.r), ACCESS_WRITE);
     add_dora_operands(w, op, slot);
     if (lora->lora_dropout > 0)
-        operand_text(op, "&s->dropout[layer][%s]", slot_name(slot));
+        operand_dropout(op, slot);
     operand_text(op, "T");
     if (dx >= 0)
         kernel->input_gradient = true;
@@ -239,7 +241,7 @@ static void build_head_backward(struct plan *plan)
     int dnormed = -1;
     if (plan->graph->final_gradient) {
         dnormed = gradient_like(&w, "normed");
-        add_product_backward(&w, head, dnormed, logits, "HEAD_WEIGHT(s)");
+        add_product_backward(&w, head, dnormed, logits, "head_weight(s)");
     }
     add_lora_backward(&w, SLOT_HEAD, dnormed, logits);
     if (!plan->graph->final_gradient)
@@ -256,6 +258,20 @@ static void build_head_backward(struct plan *plan)
     operand_text(op, "T");
 }
 
+/* Where no layer needs an adapter's dx, its one variant keeps the plain name. */
+static void name_lone_variants(const struct graph_plan *plan, struct graph *graph)
+{
+    for (int i = 0; i < graph->count; i++)
+        for (int j = 0; j < plan->lora_count; j++) {
+            char lowest[80];
+            snprintf(lowest, sizeof lowest, "lora_%s" LOWEST "_bwd", plan->loras[j].name);
+            if (plan->loras[j].input_gradient || strcmp(graph->operations[i].kernel, lowest))
+                continue;
+            snprintf(graph->operations[i].kernel, sizeof graph->operations[i].kernel, "lora_%s_bwd",
+                     plan->loras[j].name);
+        }
+}
+
 bool backward_pass(struct plan *plan, struct messages *messages)
 {
     (void)messages;
@@ -263,5 +279,8 @@ bool backward_pass(struct plan *plan, struct messages *messages)
         if (plan->graph->kinds[i].trains)
             build_layer_backward(plan, &plan->graph->kinds[i]);
     build_head_backward(plan);
+    for (int i = 0; i < plan->graph->kind_count; i++)
+        name_lone_variants(plan->graph, &plan->graph->kinds[i].graph);
+    name_lone_variants(plan->graph, &plan->graph->head);
     return true;
 }

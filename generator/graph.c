@@ -192,7 +192,7 @@ static const char *slot_weight(enum slot slot)
         [SLOT_GATE] = "w->gate_up_proj",
         [SLOT_UP] = "w->gate_up_proj + (size_t)INTERMEDIATE * HIDDEN",
         [SLOT_DOWN] = "w->down_proj",
-        [SLOT_HEAD] = "HEAD_WEIGHT(s)",
+        [SLOT_HEAD] = "head_weight(s)",
     };
     return texts[slot];
 }
@@ -234,8 +234,8 @@ static void add_lora(struct builder *b, enum slot slot, int y, int x)
     operand_text(op, "a->%s_A", slot_name(slot));
     operand_text(op, "a->%s_B", slot_name(slot));
     add_dora_operands(b, op, slot);
-    if (lora->lora_dropout > 0)
-        operand_text(op, b->extend ? "&no_dropout" : "&s->dropout[layer][%s]", slot_name(slot));
+    if (lora->lora_dropout > 0 && !b->extend)
+        operand_dropout(op, slot);
     operand_text(op, "T");
 }
 
@@ -354,7 +354,7 @@ static void build_head(struct plan *plan)
     op = operation_add(g, "matmul_lm_head_fwd");
     operand_value(g, op, logits, ACCESS_WRITE);
     operand_value(g, op, normed, ACCESS_READ);
-    operand_text(op, "HEAD_WEIGHT(s)");
+    operand_text(op, "head_weight(s)");
     operand_text(op, "T");
     add_lora(&b, SLOT_HEAD, logits, normed);
     g->forward_count = g->count;

@@ -147,6 +147,10 @@ void operand_value(struct graph *graph, struct operation *op, int value, enum ac
 /* The same, written as `name + offset` in the text. */
 void operand_columns(struct graph *graph, struct operation *op, int value, const char *offset, enum access access);
 void operand_text(struct operation *op, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The mask's key of a module: "&s->dropout[layer][Q_PROJ]". */
+void operand_dropout(struct operation *op, enum slot slot);
+/* "Q_PROJ" */
+void slot_constant(char *name, size_t size, enum slot slot);
 int value_find(const struct graph *graph, const char *name); /* -1: none */
 
 /* The kernel that serves an adapter of this slot; registered on its first use. */

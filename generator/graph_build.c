@@ -1,5 +1,6 @@
 #include "graph.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +69,22 @@ void operand_text(struct operation *op, const char *format, ...)
     va_start(args, format);
     vsnprintf(operand->text, sizeof operand->text, format, args);
     va_end(args);
+}
+
+void slot_constant(char *name, size_t size, enum slot slot)
+{
+    const char *from = slot_name(slot);
+    size_t i = 0;
+    for (; from[i] && i + 1 < size; i++)
+        name[i] = (char)toupper((unsigned char)from[i]);
+    name[i] = 0;
+}
+
+void operand_dropout(struct operation *op, enum slot slot)
+{
+    char constant[24];
+    slot_constant(constant, sizeof constant, slot);
+    operand_text(op, "&s->dropout[%s][%s]", slot == SLOT_HEAD ? "LAYERS" : "layer", constant);
 }
 
 struct slot_place slot_place(enum slot slot)

@@ -1,16 +1,7 @@
 #include "plan_json.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void upper(char *to, size_t size, const char *from)
-{
-    size_t i = 0;
-    for (; from[i] && i + 1 < size; i++)
-        to[i] = (char)toupper((unsigned char)from[i]);
-    to[i] = 0;
-}
 
 static cJSON *model_json(const struct model_config *model)
 {
@@ -120,25 +111,35 @@ static cJSON *products_json(const struct plan *plan)
     return list;
 }
 
+static cJSON *lora_kernel_json(const struct plan *plan, const struct lora_kernel *kernel, const char *suffix,
+                               bool input_gradient)
+{
+    cJSON *json = cJSON_CreateObject();
+    char name[64];
+    snprintf(name, sizeof name, "%s%s", kernel->name, suffix);
+    cJSON_AddStringToObject(json, "name", name);
+    cJSON_AddStringToObject(json, "slot", slot_name(kernel->slot));
+    cJSON_AddNumberToObject(json, "r", kernel->adapter.r);
+    cJSON_AddNumberToObject(json, "in", kernel->in);
+    cJSON_AddNumberToObject(json, "out", kernel->out);
+    cJSON_AddStringToObject(json, "in_name", kernel->in_name);
+    cJSON_AddStringToObject(json, "out_name", kernel->out_name);
+    cJSON_AddNumberToObject(json, "scaling", kernel->adapter.scaling);
+    cJSON_AddNumberToObject(json, "dropout", plan->recipe.lora.lora_dropout);
+    cJSON_AddBoolToObject(json, "dora", plan->recipe.lora.use_dora);
+    cJSON_AddBoolToObject(json, "input_gradient", input_gradient);
+    return json;
+}
+
+/* An adapter whose dx some layers need and the lowest does not has two entries, the second named ..._lowest. */
 static cJSON *loras_json(const struct plan *plan)
 {
     cJSON *list = cJSON_CreateArray();
     for (int i = 0; i < plan->graph->lora_count; i++) {
         const struct lora_kernel *kernel = &plan->graph->loras[i];
-        cJSON *json = cJSON_CreateObject();
-        cJSON_AddStringToObject(json, "name", kernel->name);
-        cJSON_AddStringToObject(json, "slot", slot_name(kernel->slot));
-        cJSON_AddNumberToObject(json, "r", kernel->adapter.r);
-        cJSON_AddNumberToObject(json, "in", kernel->in);
-        cJSON_AddNumberToObject(json, "out", kernel->out);
-        cJSON_AddStringToObject(json, "in_name", kernel->in_name);
-        cJSON_AddStringToObject(json, "out_name", kernel->out_name);
-        cJSON_AddNumberToObject(json, "scaling", kernel->adapter.scaling);
-        cJSON_AddNumberToObject(json, "dropout", plan->recipe.lora.lora_dropout);
-        cJSON_AddBoolToObject(json, "dora", plan->recipe.lora.use_dora);
-        cJSON_AddBoolToObject(json, "input_gradient", kernel->input_gradient);
-        cJSON_AddBoolToObject(json, "without_input_gradient", kernel->without_input_gradient);
-        cJSON_AddItemToArray(list, json);
+        cJSON_AddItemToArray(list, lora_kernel_json(plan, kernel, "", kernel->input_gradient));
+        if (kernel->input_gradient && kernel->without_input_gradient)
+            cJSON_AddItemToArray(list, lora_kernel_json(plan, kernel, "_lowest", false));
     }
     return list;
 }
@@ -155,7 +156,7 @@ static cJSON *slot_json(const struct plan *plan, enum slot slot, const struct ad
     const char *in_name, *out_name;
     int in, out;
     char constant[24];
-    upper(constant, sizeof constant, slot_name(slot));
+    slot_constant(constant, sizeof constant, slot);
     slot_shape(&plan->recipe.model, slot, &in, &out, &in_name, &out_name);
     cJSON_AddStringToObject(json, "slot", slot_name(slot));
     cJSON_AddStringToObject(json, "constant", constant);
@@ -177,10 +178,7 @@ static cJSON *sets_json(const struct plan *plan)
     for (int i = 0; i < plan->graph->set_count; i++) {
         const struct adapter_set *set = &plan->graph->sets[i];
         cJSON *json = cJSON_CreateObject(), *slots = cJSON_CreateArray();
-        char constant[32];
-        upper(constant, sizeof constant, set->name);
         cJSON_AddStringToObject(json, "name", set->name);
-        cJSON_AddStringToObject(json, "constant", constant);
         cJSON_AddNumberToObject(json, "count", set->count);
         cJSON_AddItemToObject(json, "layers", layers_json(set->layers, set->count));
         for (enum slot slot = 0; slot < LAYER_SLOTS; slot++)
@@ -192,17 +190,45 @@ static cJSON *sets_json(const struct plan *plan)
     return list;
 }
 
+static void add_text(cJSON *json, const char *key, char *text)
+{
+    cJSON_AddStringToObject(json, key, text);
+    free(text);
+}
+
+enum { LINE_WIDTH = 120 };
+
+/* The call as a statement, broken before LINE_WIDTH columns and aligned behind the parenthesis, as clang-format has it. */
+static char *call_text(const struct operation *op, int indent)
+{
+    size_t size = MAX_OPERANDS * 200, length;
+    char *text = allocate(size, "a call");
+    int margin = indent + (int)strlen(op->kernel) + 1, column = margin;
+    length = (size_t)snprintf(text, size, "%*s%s(", indent, "", op->kernel);
+    for (int i = 0; i < op->count; i++) {
+        int width = (int)strlen(op->operands[i].text) + (i + 1 < op->count ? 1 : 2);
+        if (i > 0 && column + 1 + width > LINE_WIDTH) {
+            length += (size_t)snprintf(text + length, size - length, "\n%*s", margin, "");
+            column = margin;
+        } else if (i > 0) {
+            length += (size_t)snprintf(text + length, size - length, " ");
+            column++;
+        }
+        length += (size_t)snprintf(text + length, size - length, "%s%s", op->operands[i].text,
+                                   i + 1 < op->count ? "," : ");");
+        column += width;
+    }
+    return text;
+}
+
 static cJSON *operation_json(const struct operation *op)
 {
     cJSON *json = cJSON_CreateObject();
-    char arguments[MAX_OPERANDS * sizeof op->operands[0].text];
-    size_t length = 0;
-    arguments[0] = 0;
-    for (int i = 0; i < op->count; i++)
-        length += (size_t)snprintf(arguments + length, sizeof arguments - length, "%s%s", i ? ", " : "",
-                                   op->operands[i].text);
+    bool adapter = !strncmp(op->kernel, "lora_", 5);
     cJSON_AddStringToObject(json, "kernel", op->kernel);
-    cJSON_AddStringToObject(json, "arguments", arguments);
+    cJSON_AddBoolToObject(json, "adapter", adapter);
+    add_text(json, "call", call_text(op, 4));
+    add_text(json, "guarded_call", call_text(op, 8));
     cJSON_AddStringToObject(json, "note", op->note);
     cJSON_AddNumberToObject(json, "flops", op->flops);
     cJSON_AddNumberToObject(json, "bytes_per_token", op->bytes_per_token);
@@ -398,12 +424,6 @@ static cJSON *cost_json(const struct plan *plan)
     cJSON_AddNumberToObject(json, "trained_parameters", (double)plan->placement.trained);
     cJSON_AddNumberToObject(json, "frozen_parameters", (double)plan->placement.frozen);
     return json;
-}
-
-static void add_text(cJSON *json, const char *key, char *text)
-{
-    cJSON_AddStringToObject(json, key, text);
-    free(text);
 }
 
 static void add_flags(const struct plan *plan, cJSON *json)
