@@ -1,0 +1,499 @@
+/* Causal attention of grouped heads over segments laid end to end (Vaswani et al. 2017; Ainslie et al. 2023), without the
+ * T x T matrix of scores: blocks of keys pass by blocks of queries, and the softmax is brought up to date as they do (Milakov and
+ * Gimelshein 2018; Dao et al. 2022).
+ *
+ * qkv [T][QKV]: q heads, k heads, v heads; query head h attends to key head h / GROUP. A query sees itself and what lies before it
+ * in its segment; with window > 0 only window - 1 of those. Scores are scaled by 1 / sqrt(HEAD_DIM).
+ *
+ * A *row* here is one query of one head, the GROUP heads that share keys being taken together: row r of a segment and key head
+ * is head r % GROUP of that group at token r / GROUP. So a block of keys, once packed, serves all heads of its group, and
+ * the small products below are as tall for few keys heads as for many. Blocks are counted from the segment's start, and an
+ * output element is always summed by one thread in the order of the blocks: its bits depend on its segment alone.
+ *
+ * Compute-bound: forward 2 products of T * T / 2 * HEAD_DIM multiply-adds per head, backward 7 (scores and probabilities are
+ * made again, once for dq, once for dk and dv). Tunable: KEY_BLOCK (a multiple of VL), ROW_BLOCK (of ROW_TILE).
+ */
+#ifndef LORAC_ATTENTION_H
+#define LORAC_ATTENTION_H
+
+#include "isa.h"
+#include "exp.h"
+#include "shapes.h"
+
+#include <float.h>
+#include <math.h>
+#include <omp.h>
+#include <stdbool.h>
+
+enum {
+    GROUP = HEADS / KV_HEADS,
+    HEAD_LANES =
+        (HEAD_DIM + VL - 1) / VL * VL, /* a head's width in packed blocks: whole vectors, zeros behind HEAD_DIM */
+    KEY_BLOCK = 64,
+    ROW_TILE = 6,                                                /* rows of the register tile */
+    VECTOR_TILE = VL == 16 ? 4 : 2,                              /* and its vectors: 24 of 32 registers, or 12 of 16 */
+    KEY_ROWS = (KEY_BLOCK + ROW_TILE - 1) / ROW_TILE * ROW_TILE, /* a key block where keys are rows */
+    ROW_BLOCK = 96,
+};
+
+/* S sequences laid end to end: starts [count + 1], positions restart at each. */
+struct segments {
+    int count;
+    const int32_t *starts;
+};
+
+/* What the rows of one key head see. Pointers are to the first row's q and the segment's first key and value. */
+struct attention_view {
+    const float *q;
+    const float *k, *v;
+    size_t kv_stride;   /* floats from one key to the next; queries are QKV apart */
+    int first_position; /* of row 0's query, counted from the first key */
+    int window;
+};
+
+/* ---- small products and packing ---- */
+
+/* c [rows][vectors * VL] (+)= a [rows][depth] b [depth][vectors * VL]; one register tile. */
+ALWAYS_INLINE void attention_tile(float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t ldb,
+                                  int vectors, int depth, bool add)
+{
+    vec sum[ROW_TILE][VECTOR_TILE];
+#pragma GCC unroll 8
+    for (int i = 0; i < ROW_TILE; i++)
+#pragma GCC unroll 4
+        for (int j = 0; j < vectors; j++)
+            sum[i][j] = add ? vec_load(c + i * ldc + j * VL) : (vec){0};
+#pragma GCC unroll 1
+    for (int k = 0; k < depth; k++) {
+        vec right[VECTOR_TILE];
+#pragma GCC unroll 4
+        for (int j = 0; j < vectors; j++)
+            right[j] = vec_load(b + k * ldb + j * VL);
+#pragma GCC unroll 8
+        for (int i = 0; i < ROW_TILE; i++) {
+            vec left = vec_splat(a[i * lda + k]);
+#pragma GCC unroll 4
+            for (int j = 0; j < vectors; j++)
+                sum[i][j] = vec_fma(left, right[j], sum[i][j]);
+        }
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < ROW_TILE; i++)
+#pragma GCC unroll 4
+        for (int j = 0; j < vectors; j++)
+            vec_store(c + i * ldc + j * VL, sum[i][j]);
+}
+
+/* c [rows][width] (+)= a [rows][depth] b [depth][width]; rows a multiple of ROW_TILE, width (= ldc = ldb) of VL. */
+ALWAYS_INLINE void attention_product(float *c, const float *a, size_t lda, const float *b, int rows, int width,
+                                     int depth, bool add)
+{
+    for (int i = 0; i < rows; i += ROW_TILE) {
+        int j = 0;
+        for (; j + VECTOR_TILE * VL <= width; j += VECTOR_TILE * VL)
+            attention_tile(c + (size_t)i * width + j, width, a + i * lda, lda, b + j, width, VECTOR_TILE, depth, add);
+        for (; j < width; j += VL)
+            attention_tile(c + (size_t)i * width + j, width, a + i * lda, lda, b + j, width, 1, depth, add);
+    }
+}
+
+/* scores [rows][KEY_BLOCK] = a [rows][HEAD_DIM] times a packed transposed block [HEAD_DIM][KEY_BLOCK]. */
+NOINLINE void attention_scores(float *scores, const float *a, const float *transposed, int rows)
+{
+    attention_product(scores, a, HEAD_LANES, transposed, rows, KEY_BLOCK, HEAD_DIM, false);
+}
+
+/* sum [rows][HEAD_LANES] += weights [rows][depth] (row stride KEY_BLOCK) times a packed block [depth][HEAD_LANES]. */
+NOINLINE void attention_weighted_sum(float *sum, const float *weights, const float *block, int rows, int depth)
+{
+    attention_product(sum, weights, KEY_BLOCK, block, rows, HEAD_LANES, depth, true);
+}
+
+/* Copies one head's vector times scale, zeros behind it. */
+ALWAYS_INLINE void attention_copy_head(float *to, const float *from, float scale)
+{
+    for (int i = 0; i < HEAD_DIM; i++)
+        to[i] = from[i] * scale;
+    for (int i = HEAD_DIM; i < HEAD_LANES; i++)
+        to[i] = 0.0f;
+}
+
+/* to [padded][HEAD_LANES] = `count` keys or values, `stride` floats apart; zeros in the rest. */
+static void attention_pack_keys(float *to, const float *from, size_t stride, int count, int padded)
+{
+    for (int j = 0; j < count; j++)
+        attention_copy_head(to + j * HEAD_LANES, from + j * stride, 1.0f);
+    memset(to + count * HEAD_LANES, 0, (size_t)(padded - count) * HEAD_LANES * sizeof *to);
+}
+
+/* to [padded][HEAD_LANES] = scale times `rows` rows from row `first` on; `from` is the group's first head at row 0's token. */
+static void attention_pack_rows(float *to, const float *from, size_t stride, int first, int rows, int padded,
+                                float scale)
+{
+    for (int r = 0; r < rows; r++) {
+        int row = first + r;
+        attention_copy_head(to + r * HEAD_LANES, from + (size_t)(row / GROUP) * stride + row % GROUP * HEAD_DIM, scale);
+    }
+    memset(to + rows * HEAD_LANES, 0, (size_t)(padded - rows) * HEAD_LANES * sizeof *to);
+}
+
+/* to [HEAD_LANES][KEY_BLOCK] = the transposed of a packed block [KEY_BLOCK][HEAD_LANES]. */
+static void attention_transpose(float *to, const float *block)
+{
+    for (int j = 0; j < KEY_BLOCK; j += VL)
+        for (int i = 0; i < HEAD_LANES; i += VL) {
+            vec tile[VL];
+#pragma GCC unroll 16
+            for (int l = 0; l < VL; l++)
+                tile[l] = vec_load(block + (j + l) * HEAD_LANES + i);
+            vec_transpose(tile);
+#pragma GCC unroll 16
+            for (int l = 0; l < VL; l++)
+                vec_store(to + (i + l) * KEY_BLOCK + j, tile[l]);
+        }
+}
+
+/* ---- which keys a row sees ---- */
+
+static inline int attention_min(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+static inline int attention_max(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+static inline int attention_position(const struct attention_view *view, int row)
+{
+    return view->first_position + row / GROUP;
+}
+
+/* The first key that a query at `position` sees; the last is its own. */
+static inline int attention_first_key(const struct attention_view *view, int position)
+{
+    return view->window > 0 ? attention_max(0, position - view->window + 1) : 0;
+}
+
+/* Sets what row `row` does not see of the block's scores [KEY_BLOCK], whose first key is `key`, to minus infinity. */
+static inline void attention_mask(float *scores, const struct attention_view *view, int row, int key)
+{
+    int position = attention_position(view, row);
+    int begin = attention_first_key(view, position) - key, end = position + 1 - key;
+    if (begin <= 0 && end >= KEY_BLOCK)
+        return;
+    for (int j = 0; j < KEY_BLOCK; j++)
+        scores[j] = j >= begin && j < end ? scores[j] : -INFINITY;
+}
+
+/* ---- forward ---- */
+
+/* A block of rows on its way past the keys. */
+struct attention_rows {
+    _Alignas(64) float q[ROW_BLOCK * HEAD_LANES]; /* scaled */
+    _Alignas(64) float out[ROW_BLOCK * HEAD_LANES];
+    _Alignas(64) float scores[ROW_BLOCK * KEY_BLOCK];
+    float max[ROW_BLOCK], shrink[ROW_BLOCK], sum[ROW_BLOCK];
+};
+
+/* Turns the scores into exp(score - max) with the row's new maximum, and shrinks what was summed under the old one. */
+static void attention_softmax(struct attention_rows *b, const struct attention_view *view, int first, int rows, int key)
+{
+    for (int r = 0; r < rows; r++) {
+        float *scores = b->scores + r * KEY_BLOCK, max = b->max[r];
+        attention_mask(scores, view, first + r, key);
+#pragma omp simd reduction(max : max)
+        for (int j = 0; j < KEY_BLOCK; j++)
+            max = scores[j] > max ? scores[j] : max;
+        b->shrink[r] = b->max[r] - max;
+        b->max[r] = max;
+    }
+#pragma omp simd
+    for (int r = 0; r < ROW_BLOCK; r++)
+        b->shrink[r] = exp_float(b->shrink[r]);
+    for (int r = 0; r < rows; r++) {
+        float *scores = b->scores + r * KEY_BLOCK, *out = b->out + r * HEAD_LANES, sum = 0;
+        const float max = b->max[r], shrink = b->shrink[r];
+#pragma omp simd reduction(+ : sum)
+        for (int j = 0; j < KEY_BLOCK; j++) {
+            scores[j] = exp_float(scores[j] - max);
+            sum += scores[j];
+        }
+        b->sum[r] = b->sum[r] * shrink + sum;
+#pragma omp simd
+        for (int i = 0; i < HEAD_LANES; i++)
+            out[i] *= shrink;
+    }
+}
+
+/* out (row stride Q_WIDTH) and lse (HEADS; or NULL), both at the group's first head and row 0's token. */
+static void attention_finish(float *out, float *lse, const struct attention_rows *b, int first, int rows)
+{
+    for (int r = 0; r < rows; r++) {
+        int token = (first + r) / GROUP, head = (first + r) % GROUP;
+        float *to = out + (size_t)token * Q_WIDTH + head * HEAD_DIM, inverse = 1.0f / b->sum[r];
+        for (int i = 0; i < HEAD_DIM; i++)
+            to[i] = b->out[r * HEAD_LANES + i] * inverse;
+        if (lse)
+            lse[(size_t)token * HEADS + head] = (float)((double)b->max[r] + log((double)b->sum[r]));
+    }
+}
+
+/* All keys for the rows [first, first + rows) of one key head. */
+NOINLINE void attention_rows_fwd(float *out, float *lse, const struct attention_view *view, int first, int rows)
+{
+    struct attention_rows b;
+    _Alignas(64) float block[KEY_BLOCK * HEAD_LANES], transposed[HEAD_LANES * KEY_BLOCK];
+    int padded = (rows + ROW_TILE - 1) / ROW_TILE * ROW_TILE, last = attention_position(view, first + rows - 1);
+    attention_pack_rows(b.q, view->q, QKV, first, rows, padded, 1.0f / sqrtf((float)HEAD_DIM));
+    memset(b.out, 0, (size_t)padded * HEAD_LANES * sizeof *b.out);
+    for (int r = 0; r < ROW_BLOCK; r++) {
+        b.max[r] = -FLT_MAX;
+        b.shrink[r] = b.sum[r] = 0;
+    }
+    int key = attention_first_key(view, attention_position(view, first)) / KEY_BLOCK * KEY_BLOCK;
+    for (; key <= last; key += KEY_BLOCK) {
+        int keys = attention_min(KEY_BLOCK, last + 1 - key);
+        attention_pack_keys(block, view->k + key * view->kv_stride, view->kv_stride, keys, KEY_BLOCK);
+        attention_transpose(transposed, block);
+        attention_scores(b.scores, b.q, transposed, padded);
+        attention_softmax(&b, view, first, rows, key);
+        attention_pack_keys(block, view->v + key * view->kv_stride, view->kv_stride, keys, KEY_BLOCK);
+        attention_weighted_sum(b.out, b.scores, block, padded, keys);
+    }
+    attention_finish(out, lse, &b, first, rows);
+}
+
+/* Key head `head`'s view of the segment that starts at token `start`. */
+static inline struct attention_view attention_view(const float *qkv, int start, int head, int window)
+{
+    const float *row = qkv + (size_t)start * QKV;
+    return (struct attention_view){.q = row + head * GROUP * HEAD_DIM,
+                                   .k = row + Q_WIDTH + head * HEAD_DIM,
+                                   .v = row + Q_WIDTH + KV_WIDTH + head * HEAD_DIM,
+                                   .kv_stride = QKV,
+                                   .first_position = 0,
+                                   .window = window};
+}
+
+/* out [T][Q_WIDTH]; lse [T][HEADS], the log of each row's sum of exponentials (kept for the backward pass; NULL: not wanted). The
+ * last blocks of a segment see most keys and go first; any thread may take any, since they do not touch each other. */
+static void attention_fwd(float *out, float *lse, const float *qkv, struct segments segments, int window)
+{
+    for (int s = 0; s < segments.count; s++) {
+        int start = segments.starts[s], rows = (segments.starts[s + 1] - start) * GROUP;
+        int blocks = (rows + ROW_BLOCK - 1) / ROW_BLOCK;
+#pragma omp for schedule(dynamic) collapse(2) nowait
+        for (int head = 0; head < KV_HEADS; head++)
+            for (int block = 0; block < blocks; block++) {
+                struct attention_view view = attention_view(qkv, start, head, window);
+                int first = (blocks - 1 - block) * ROW_BLOCK;
+                attention_rows_fwd(out + (size_t)start * Q_WIDTH + head * GROUP * HEAD_DIM,
+                                   lse ? lse + (size_t)start * HEADS + head * GROUP : NULL, &view, first,
+                                   attention_min(ROW_BLOCK, rows - first));
+            }
+    }
+#pragma omp barrier
+}
+
+/* Generation: k and v of n new tokens (qkv [n][QKV]) become rows length .. length + n - 1 of the caches [MAX_CONTEXT][KV_WIDTH],
+ * and the new tokens attend to all rows so far. Few rows are cut into smaller blocks, so that every thread gets one. */
+static void attention_extend(float *out, float *k_cache, float *v_cache, const float *qkv, int length, int n,
+                             int window)
+{
+#pragma omp for schedule(static)
+    for (int t = 0; t < n; t++) {
+        const float *k = qkv + (size_t)t * QKV + Q_WIDTH;
+        memcpy(k_cache + (size_t)(length + t) * KV_WIDTH, k, KV_WIDTH * sizeof *k);
+        memcpy(v_cache + (size_t)(length + t) * KV_WIDTH, k + KV_WIDTH, KV_WIDTH * sizeof *k);
+    }
+    int rows = n * GROUP, height = ROW_BLOCK;
+    while (height > ROW_TILE && (rows + height - 1) / height * KV_HEADS < omp_get_num_threads())
+        height /= 2;
+    int blocks = (rows + height - 1) / height;
+#pragma omp for schedule(dynamic) collapse(2)
+    for (int head = 0; head < KV_HEADS; head++)
+        for (int block = 0; block < blocks; block++) {
+            struct attention_view view = {qkv + head * GROUP * HEAD_DIM,
+                                          k_cache + head * HEAD_DIM,
+                                          v_cache + head * HEAD_DIM,
+                                          KV_WIDTH,
+                                          length,
+                                          window};
+            attention_rows_fwd(out + head * GROUP * HEAD_DIM, NULL, &view, block * height,
+                               attention_min(height, rows - block * height));
+        }
+}
+
+/* ---- backward ---- */
+
+/* What the backward pass keeps of the rows of one key head, beside the view: pointers at the group's first head and row 0's token. */
+struct attention_gradient {
+    const float *dout, *lse, *delta; /* row strides Q_WIDTH, HEADS, HEADS */
+    float *dq, *dk, *dv;             /* row stride QKV */
+};
+
+/* lse and delta of rows [first, first + rows); the rest up to `padded` such that their probabilities are 0. */
+static void attention_row_constants(float *lse, float *delta, const struct attention_gradient *g, int first, int rows,
+                                    int padded)
+{
+    for (int r = 0; r < padded; r++) {
+        size_t at = (size_t)((first + r) / GROUP) * HEADS + (first + r) % GROUP;
+        lse[r] = r < rows ? g->lse[at] : INFINITY;
+        delta[r] = r < rows ? g->delta[at] : 0.0f;
+    }
+}
+
+/* dq of rows [first, first + rows): with p = exp(score - lse), dp = dout v^T, ds = p * (dp - delta): dq = scale * ds k. */
+NOINLINE void attention_dq(const struct attention_gradient *g, const struct attention_view *view, int first, int rows)
+{
+    const float scale = 1.0f / sqrtf((float)HEAD_DIM);
+    _Alignas(64) float q[ROW_BLOCK * HEAD_LANES], dout[ROW_BLOCK * HEAD_LANES], dq[ROW_BLOCK * HEAD_LANES];
+    _Alignas(64) float scores[ROW_BLOCK * KEY_BLOCK], dp[ROW_BLOCK * KEY_BLOCK];
+    _Alignas(64) float block[KEY_BLOCK * HEAD_LANES], transposed[HEAD_LANES * KEY_BLOCK];
+    float lse[ROW_BLOCK], delta[ROW_BLOCK];
+    int padded = (rows + ROW_TILE - 1) / ROW_TILE * ROW_TILE, last = attention_position(view, first + rows - 1);
+    attention_pack_rows(q, view->q, QKV, first, rows, padded, scale);
+    attention_pack_rows(dout, g->dout, Q_WIDTH, first, rows, padded, 1.0f);
+    attention_row_constants(lse, delta, g, first, rows, padded);
+    memset(dq, 0, sizeof dq);
+    int key = attention_first_key(view, attention_position(view, first)) / KEY_BLOCK * KEY_BLOCK;
+    for (; key <= last; key += KEY_BLOCK) {
+        int keys = attention_min(KEY_BLOCK, last + 1 - key);
+        attention_pack_keys(block, view->v + key * view->kv_stride, view->kv_stride, keys, KEY_BLOCK);
+        attention_transpose(transposed, block);
+        attention_scores(dp, dout, transposed, padded);
+        attention_pack_keys(block, view->k + key * view->kv_stride, view->kv_stride, keys, KEY_BLOCK);
+        attention_transpose(transposed, block);
+        attention_scores(scores, q, transposed, padded);
+        for (int r = 0; r < rows; r++) {
+            float *s = scores + r * KEY_BLOCK;
+            const float *d = dp + r * KEY_BLOCK, row_lse = lse[r], row_delta = delta[r];
+            attention_mask(s, view, first + r, key);
+#pragma omp simd
+            for (int j = 0; j < KEY_BLOCK; j++)
+                s[j] = exp_float(s[j] - row_lse) * (d[j] - row_delta);
+        }
+        attention_weighted_sum(dq, scores, block, padded, keys);
+    }
+    for (int r = 0; r < rows; r++) {
+        float *to = g->dq + (size_t)((first + r) / GROUP) * QKV + (first + r) % GROUP * HEAD_DIM;
+        for (int i = 0; i < HEAD_DIM; i++)
+            to[i] = dq[r * HEAD_LANES + i] * scale;
+    }
+}
+
+/* In dk and dv keys are the rows of the products, and (query, head) pairs the columns. */
+struct attention_columns {
+    _Alignas(64) float q[KEY_BLOCK * HEAD_LANES], q_transposed[HEAD_LANES * KEY_BLOCK]; /* scaled */
+    _Alignas(64) float dout[KEY_BLOCK * HEAD_LANES], dout_transposed[HEAD_LANES * KEY_BLOCK];
+    _Alignas(64) float p[KEY_ROWS * KEY_BLOCK], ds[KEY_ROWS * KEY_BLOCK];
+    float lse[KEY_BLOCK], delta[KEY_BLOCK];
+    int32_t position[KEY_BLOCK], first_key[KEY_BLOCK]; /* of each column's query, and of what it sees */
+};
+
+static void attention_pack_columns(struct attention_columns *c, const struct attention_gradient *g,
+                                   const struct attention_view *view, int first, int columns)
+{
+    attention_pack_rows(c->q, view->q, QKV, first, columns, KEY_BLOCK, 1.0f / sqrtf((float)HEAD_DIM));
+    attention_pack_rows(c->dout, g->dout, Q_WIDTH, first, columns, KEY_BLOCK, 1.0f);
+    attention_transpose(c->q_transposed, c->q);
+    attention_transpose(c->dout_transposed, c->dout);
+    attention_row_constants(c->lse, c->delta, g, first, columns, KEY_BLOCK);
+    for (int j = 0; j < KEY_BLOCK; j++) {
+        c->position[j] = attention_position(view, first + j);
+        c->first_key[j] = attention_first_key(view, c->position[j]);
+    }
+}
+
+/* p holds scores and ds dp, [keys][KEY_BLOCK]: makes them p and ds. */
+static void attention_columns_softmax(struct attention_columns *c, int key, int keys)
+{
+    for (int r = 0; r < keys; r++) {
+        float *p = c->p + r * KEY_BLOCK, *ds = c->ds + r * KEY_BLOCK;
+#pragma omp simd
+        for (int j = 0; j < KEY_BLOCK; j++) {
+            bool seen = (key + r <= c->position[j]) & (key + r >= c->first_key[j]);
+            p[j] = exp_float(seen ? p[j] - c->lse[j] : -INFINITY);
+            ds[j] = p[j] * (ds[j] - c->delta[j]);
+        }
+    }
+}
+
+/* dk and dv of keys [key, key + keys) of a segment of `length` tokens: dv = sum of p dout and dk = sum of ds scale q over the rows
+ * that see them, the group's heads of a query one after the other. */
+NOINLINE void attention_dk_dv(const struct attention_gradient *g, const struct attention_view *view, int key, int keys,
+                              int length)
+{
+    struct attention_columns c;
+    _Alignas(64) float k[KEY_ROWS * HEAD_LANES], v[KEY_ROWS * HEAD_LANES];
+    _Alignas(64) float dk[KEY_ROWS * HEAD_LANES], dv[KEY_ROWS * HEAD_LANES];
+    attention_pack_keys(k, view->k + key * view->kv_stride, view->kv_stride, keys, KEY_ROWS);
+    attention_pack_keys(v, view->v + key * view->kv_stride, view->kv_stride, keys, KEY_ROWS);
+    memset(dk, 0, sizeof dk);
+    memset(dv, 0, sizeof dv);
+    int padded = (keys + ROW_TILE - 1) / ROW_TILE * ROW_TILE;
+    int queries = view->window > 0 ? attention_min(length, key + keys - 1 + view->window) : length;
+    for (int first = key * GROUP; first < queries * GROUP; first += KEY_BLOCK) {
+        int columns = attention_min(KEY_BLOCK, queries * GROUP - first);
+        attention_pack_columns(&c, g, view, first, columns);
+        attention_scores(c.p, k, c.q_transposed, padded);
+        attention_scores(c.ds, v, c.dout_transposed, padded);
+        attention_columns_softmax(&c, key, padded);
+        attention_weighted_sum(dv, c.p, c.dout, padded, columns);
+        attention_weighted_sum(dk, c.ds, c.q, padded, columns);
+    }
+    for (int j = 0; j < keys; j++) {
+        memcpy(g->dk + (size_t)(key + j) * QKV, dk + j * HEAD_LANES, HEAD_DIM * sizeof *dk);
+        memcpy(g->dv + (size_t)(key + j) * QKV, dv + j * HEAD_LANES, HEAD_DIM * sizeof *dv);
+    }
+}
+
+/* delta [T][HEADS] = sum(dout * out) of each head: what the softmax takes off every dp. */
+static void attention_delta(float *delta, const float *dout, const float *out, int T)
+{
+#pragma omp for schedule(static)
+    for (int t = 0; t < T; t++)
+        for (int h = 0; h < HEADS; h++) {
+            const float *d = dout + (size_t)t * Q_WIDTH + h * HEAD_DIM, *o = out + (size_t)t * Q_WIDTH + h * HEAD_DIM;
+            float sum = 0;
+#pragma omp simd reduction(+ : sum)
+            for (int i = 0; i < HEAD_DIM; i++)
+                sum += d[i] * o[i];
+            delta[(size_t)t * HEADS + h] = sum;
+        }
+}
+
+/* Writes all of dqkv [T][QKV]; delta [T][HEADS] is scratch; out and lse are the forward pass's. First dq, then dk and dv. */
+static void attention_bwd(float *dqkv, float *delta, const float *dout, const float *out, const float *lse,
+                          const float *qkv, struct segments segments, int window)
+{
+    attention_delta(delta, dout, out, segments.starts[segments.count]);
+    for (int s = 0; s < segments.count; s++) {
+        int start = segments.starts[s], length = segments.starts[s + 1] - start;
+        int row_blocks = (length * GROUP + ROW_BLOCK - 1) / ROW_BLOCK,
+            key_blocks = (length + KEY_BLOCK - 1) / KEY_BLOCK;
+#pragma omp for schedule(dynamic) collapse(2) nowait
+        for (int head = 0; head < KV_HEADS; head++)
+            for (int block = 0; block < row_blocks + key_blocks; block++) {
+                struct attention_view view = attention_view(qkv, start, head, window);
+                float *row = dqkv + (size_t)start * QKV;
+                size_t at = (size_t)start * HEADS + head * GROUP;
+                struct attention_gradient g = {.dout = dout + at * HEAD_DIM,
+                                               .lse = lse + at,
+                                               .delta = delta + at,
+                                               .dq = row + head * GROUP * HEAD_DIM,
+                                               .dk = row + Q_WIDTH + head * HEAD_DIM,
+                                               .dv = row + Q_WIDTH + KV_WIDTH + head * HEAD_DIM};
+                int key = block * KEY_BLOCK, first = (row_blocks + key_blocks - 1 - block) * ROW_BLOCK;
+                if (block < key_blocks)
+                    attention_dk_dv(&g, &view, key, attention_min(KEY_BLOCK, length - key), length);
+                else
+                    attention_dq(&g, &view, first, attention_min(ROW_BLOCK, length * GROUP - first));
+            }
+    }
+#pragma omp barrier
+}
+
+#endif

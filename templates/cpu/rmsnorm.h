@@ -1,0 +1,100 @@
+/* RMSNorm (Zhang and Sennrich 2019): y = x * rstd * weight, rstd = 1 / sqrt(mean(x^2) + $(plan.model.rms_norm_eps)).
+ *
+ * Rows are tokens and are shared out among the threads; sums run in float over vector lanes in a fixed order. Memory-bound: per
+ * token the forward pass reads and writes $(8 * plan.model.hidden_size) bytes for $(4 * plan.model.hidden_size) FLOP.
+ */
+#ifndef LORAC_RMSNORM_H
+#define LORAC_RMSNORM_H
+
+#include "isa.h"
+#include "shapes.h"
+
+#include <math.h>
+
+/* The rstd of one vector of n values. */
+ALWAYS_INLINE float root_mean_square_inverse(const float *x, int n)
+{
+    float sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int i = 0; i < n; i++)
+        sum += x[i] * x[i];
+    return 1.0f / sqrtf(sum / (float)n + RMS_NORM_EPS);
+}
+
+/* dx = base + rstd * (dy * weight - x * rstd * mean(dy * weight * x * rstd)); base may be NULL (0), and dx may be base or dy. */
+ALWAYS_INLINE void norm_vector_bwd(float *dx, const float *base, const float *dy, const float *x, float rstd,
+                                   const float *weight, int n)
+{
+    float sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int i = 0; i < n; i++)
+        sum += dy[i] * weight[i] * x[i];
+    float mean = sum * rstd * rstd / (float)n;
+#pragma omp simd
+    for (int i = 0; i < n; i++)
+        dx[i] = (base ? base[i] : 0.0f) + rstd * (dy[i] * weight[i] - x[i] * mean);
+}
+
+/* y [T][HIDDEN], rstd [T] (kept for the backward pass; NULL: not wanted), x [T][HIDDEN], weight [HIDDEN]. */
+static void rmsnorm_fwd(float *y, float *rstd, const float *x, const float *weight, int T)
+{
+#pragma omp for schedule(static)
+    for (int t = 0; t < T; t++) {
+        const float *row = x + (size_t)t * HIDDEN;
+        float scale = root_mean_square_inverse(row, HIDDEN);
+        if (rstd)
+            rstd[t] = scale;
+#pragma omp simd
+        for (int i = 0; i < HIDDEN; i++)
+            y[(size_t)t * HIDDEN + i] = row[i] * scale * weight[i];
+    }
+}
+
+/* Adds to dx [T][HIDDEN], which holds the gradient that came past the norm on the residual stream. dy [T][HIDDEN], x and rstd as
+ * in the forward pass. */
+static void rmsnorm_bwd(float *dx, const float *dy, const float *x, const float *rstd, const float *weight, int T)
+{
+#pragma omp for schedule(static)
+    for (int t = 0; t < T; t++) {
+        size_t row = (size_t)t * HIDDEN;
+        norm_vector_bwd(dx + row, dx + row, dy + row, x + row, rstd[t], weight, HIDDEN);
+    }
+}
+//@ if plan.model.qk_norm then
+
+/* The same over each head of q and of k, as Qwen3 does; v is copied. y, qkv [T][QKV]; rstd [T][HEADS + KV_HEADS] or NULL;
+ * weights [HEAD_DIM]. */
+static void head_norm_fwd(float *y, float *rstd, const float *qkv, const float *q_weight, const float *k_weight, int T)
+{
+#pragma omp for schedule(static)
+    for (int t = 0; t < T; t++) {
+        const float *from = qkv + (size_t)t * QKV;
+        float *to = y + (size_t)t * QKV;
+        for (int h = 0; h < HEADS + KV_HEADS; h++) {
+            const float *weight = h < HEADS ? q_weight : k_weight;
+            float scale = root_mean_square_inverse(from + h * HEAD_DIM, HEAD_DIM);
+            if (rstd)
+                rstd[(size_t)t * (HEADS + KV_HEADS) + h] = scale;
+#pragma omp simd
+            for (int i = 0; i < HEAD_DIM; i++)
+                to[h * HEAD_DIM + i] = from[h * HEAD_DIM + i] * scale * weight[i];
+        }
+        memcpy(to + Q_WIDTH + KV_WIDTH, from + Q_WIDTH + KV_WIDTH, KV_WIDTH * sizeof(float));
+    }
+}
+
+/* In place: dqkv [T][QKV] comes as the gradient of the normed q, k, v and leaves as that of qkv, the norm's input. */
+static void head_norm_bwd(float *dqkv, const float *qkv, const float *rstd, const float *q_weight,
+                          const float *k_weight, int T)
+{
+#pragma omp for schedule(static)
+    for (int t = 0; t < T; t++)
+        for (int h = 0; h < HEADS + KV_HEADS; h++) {
+            size_t at = (size_t)t * QKV + (size_t)h * HEAD_DIM;
+            norm_vector_bwd(dqkv + at, NULL, dqkv + at, qkv + at, rstd[(size_t)t * (HEADS + KV_HEADS) + h],
+                            h < HEADS ? q_weight : k_weight, HEAD_DIM);
+        }
+}
+//@ end
+
+#endif

@@ -1,0 +1,160 @@
+/* Checks of attention.h: forward, backward and generation against the reference, with and without a window, over segments that
+ * begin and end inside blocks; the same bits with one thread; the reference's own backward against finite differences.
+ */
+#ifndef LORAC_SELFTEST_ATTENTION_H
+#define LORAC_SELFTEST_ATTENTION_H
+
+#include "attention.h"
+#include "selftest_check.h"
+
+/* One batch with all that goes in and comes out. */
+struct attention_case {
+    struct segments segments;
+    int T, window;
+    float *qkv, *out, *lse, *dout, *dqkv, *delta;
+    double *wide_qkv, *wide_dout;
+    char shape[64];
+};
+
+static const struct reference_heads selftest_heads = {HEADS, KV_HEADS, HEAD_DIM};
+
+static void attention_case_open(struct attention_case *c, struct selftest *s, struct segments segments, int window)
+{
+    int T = segments.starts[segments.count];
+    *c = (struct attention_case){.segments = segments, .T = T, .window = window};
+    c->qkv = selftest_random(s, (size_t)T * QKV, 2);
+    c->dout = selftest_random(s, (size_t)T * Q_WIDTH, 1);
+    c->out = selftest_floats((size_t)T * Q_WIDTH);
+    c->lse = selftest_floats((size_t)T * HEADS);
+    c->dqkv = selftest_floats((size_t)T * QKV);
+    c->delta = selftest_floats((size_t)T * HEADS);
+    c->wide_qkv = reference_widen(c->qkv, (size_t)T * QKV);
+    c->wide_dout = reference_widen(c->dout, (size_t)T * Q_WIDTH);
+    snprintf(c->shape, sizeof c->shape, "T=%d segments=%d window=%d", T, segments.count, window);
+}
+
+static void attention_case_close(struct attention_case *c)
+{
+    free(c->qkv);
+    free(c->out);
+    free(c->lse);
+    free(c->dout);
+    free(c->dqkv);
+    free(c->delta);
+    free(c->wide_qkv);
+    free(c->wide_dout);
+}
+
+/* The longest sums are those over the rows that see a key; beside them a score and the exponential that it is put through. */
+static double attention_limit(const struct attention_case *c)
+{
+    return reference_limit((double)c->T * GROUP, 8 + sqrt(HEAD_DIM));
+}
+
+static void attention_run(struct attention_case *c, int threads)
+{
+#pragma omp parallel num_threads(threads)
+    {
+        attention_fwd(c->out, c->lse, c->qkv, c->segments, c->window);
+        attention_bwd(c->dqkv, c->delta, c->dout, c->out, c->lse, c->qkv, c->segments, c->window);
+    }
+}
+
+static void check_attention_passes(struct selftest *s, struct attention_case *c)
+{
+    struct reference_segments segments = {c->segments.count, c->segments.starts, c->window};
+    double *out = selftest_doubles((size_t)c->T * Q_WIDTH), *lse = selftest_doubles((size_t)c->T * HEADS);
+    double *dqkv = selftest_doubles((size_t)c->T * QKV);
+    attention_run(c, s->threads);
+    reference_attention(out, lse, c->wide_qkv, &segments, &selftest_heads);
+    reference_attention_backward(dqkv, c->wide_dout, c->wide_qkv, &segments, &selftest_heads);
+    selftest_compare(s, "attention_fwd", c->shape, c->out, out, (size_t)c->T * Q_WIDTH, attention_limit(c));
+    selftest_compare(s, "attention_fwd lse", c->shape, c->lse, lse, (size_t)c->T * HEADS, attention_limit(c));
+    selftest_compare(s, "attention_bwd", c->shape, c->dqkv, dqkv, (size_t)c->T * QKV, attention_limit(c));
+    free(out);
+    free(lse);
+    free(dqkv);
+}
+
+/* The batch once more with one thread. */
+static void check_attention_threads(struct selftest *s, const struct attention_case *c)
+{
+    struct attention_case again = *c;
+    size_t out_bytes = (size_t)c->T * Q_WIDTH * sizeof(float), dqkv_bytes = (size_t)c->T * QKV * sizeof(float);
+    again.out = allocate(out_bytes, "selftest");
+    again.dqkv = allocate(dqkv_bytes, "selftest");
+    attention_run(&again, 1);
+    bool same = !memcmp(again.out, c->out, out_bytes) && !memcmp(again.dqkv, c->dqkv, dqkv_bytes);
+    selftest_line(s, "attention, bits with 1 thread", c->shape, same ? 0 : INFINITY, 0);
+    free(again.out);
+    free(again.dqkv);
+}
+
+/* The first segment once more, token by token and chunk by chunk, as generation does it. */
+static void check_attention_extend(struct selftest *s, const struct attention_case *c)
+{
+    static const int chunks[] = {1, 17, 1, 2};
+    struct reference_segments segment = {1, (const int32_t[]){0, c->segments.starts[1]}, c->window};
+    int T = segment.starts[1];
+    float *k = selftest_floats((size_t)T * KV_WIDTH), *v = selftest_floats((size_t)T * KV_WIDTH);
+    double *out = selftest_doubles((size_t)T * Q_WIDTH);
+    reference_attention(out, NULL, c->wide_qkv, &segment, &selftest_heads);
+    for (int length = 0, chunk = 0, n; length < T; length += n, chunk++) {
+        n = attention_min(chunk < 4 ? chunks[chunk] : T, T - length);
+#pragma omp parallel num_threads(s->threads)
+        attention_extend(c->out + (size_t)length * Q_WIDTH, k, v, c->qkv + (size_t)length * QKV, length, n, c->window);
+    }
+    selftest_compare(s, "attention_extend", c->shape, c->out, out, (size_t)T * Q_WIDTH, attention_limit(c));
+    free(k);
+    free(v);
+    free(out);
+}
+
+/* What the finite differences need to see attention as a function of qkv. */
+struct attention_loss {
+    const struct reference_segments *segments;
+    const double *qkv, *dout;
+    double *out;
+};
+
+static double attention_loss(void *context)
+{
+    const struct attention_loss *l = context;
+    reference_attention(l->out, NULL, l->qkv, l->segments, &selftest_heads);
+    return reference_dot(l->dout, l->out, (size_t)l->segments->starts[l->segments->count] * Q_WIDTH);
+}
+
+static void check_attention_gradient(struct selftest *s)
+{
+    static const int32_t starts[] = {0, 1, 4, 11};
+    struct attention_case c;
+    attention_case_open(&c, s, (struct segments){3, starts}, 3);
+    struct reference_segments segments = {3, starts, 3};
+    double *out = selftest_doubles((size_t)c.T * Q_WIDTH), *dqkv = selftest_doubles((size_t)c.T * QKV);
+    reference_attention_backward(dqkv, c.wide_dout, c.wide_qkv, &segments, &selftest_heads);
+    struct attention_loss loss = {&segments, c.wide_qkv, c.wide_dout, out};
+    double error = reference_difference_error(attention_loss, &loss, c.wide_qkv, dqkv, (size_t)c.T * QKV, 40);
+    selftest_line(s, "attention's reference, differences", c.shape, error, 0);
+    free(out);
+    free(dqkv);
+    attention_case_close(&c);
+}
+
+static void selftest_attention(struct selftest *s)
+{
+    static const int32_t starts[] = {0, 1, 4, 21, 121, 251}, one[] = {0, 131};
+    const struct segments batches[] = {{1, starts}, {5, starts}, {1, one}};
+    const int windows[] = {0, 5, 100};
+    for (int batch = 0; batch < 3; batch++)
+        for (int w = 0; w < 3; w++) {
+            struct attention_case c;
+            attention_case_open(&c, s, batches[batch], windows[w]);
+            check_attention_passes(s, &c);
+            check_attention_threads(s, &c);
+            check_attention_extend(s, &c);
+            attention_case_close(&c);
+        }
+    check_attention_gradient(s);
+}
+
+#endif
