@@ -64,6 +64,9 @@ void options_help(FILE *out, const struct command *command, const struct command
  */
 const struct program *options_program(const struct options *options);
 
+/* Whether the command's table has such an option. */
+bool option_declared(const struct options *options, const char *name);
+
 /* Whether the user gave it (a fallback does not count). A name that no table declares is a bug: CHECK. */
 bool option_given(const struct options *options, const char *name);
 
