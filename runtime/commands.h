@@ -9,6 +9,8 @@
 
 #include "options.h"
 
+#define LORAC_VERSION "0.1"
+
 /* text side */
 command_function command_tokenize;
 
