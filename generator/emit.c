@@ -15,6 +15,7 @@ static const struct {
     {"chat_format.c", "chat_format.c", NULL},
     {"cpu/cpu.c", "cpu.c", NULL},
     {"cpu/shapes.h", "shapes.h", NULL},
+    {"tensors.h", "tensors.h", NULL},
     {"cpu/state.h", "state.h", NULL},
     {"cpu/isa.h", "isa.h", NULL},
     {"cpu/math.h", "math.h", NULL},

@@ -229,6 +229,7 @@ static cJSON *operation_json(const struct operation *op)
     cJSON_AddBoolToObject(json, "adapter", adapter);
     add_text(json, "call", call_text(op, 4));
     add_text(json, "guarded_call", call_text(op, 8));
+    add_text(json, "deep_call", call_text(op, 12));
     cJSON_AddStringToObject(json, "note", op->note);
     cJSON_AddNumberToObject(json, "flops", op->flops);
     cJSON_AddNumberToObject(json, "bytes_per_token", op->bytes_per_token);

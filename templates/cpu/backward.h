@@ -1,0 +1,79 @@
+/* The backward pass, and only as much of it as some adapter needs: dx, the gradient of the residual stream, is led from the
+ * last layer down to the lowest one that trains. No gradient of a frozen weight exists. Every function here is called by all
+ * threads.
+ */
+#ifndef LORAC_BACKWARD_H
+#define LORAC_BACKWARD_H
+
+#include "state.h"
+
+//@ for _, kind in ipairs(plan.kinds) do
+//@   local b = kind.backward
+//@   if kind.trains then
+//@     local goes = kind.input_gradient and "dx goes on to the layer below" or "the lowest adapters: no gradient goes below"
+/* $(comma(math.floor(b.flops / 1000))) kFLOP per token; $(goes). */
+static void $(kind.name)_layer_bwd(struct device *s, int layer)
+{
+//@     if b.uses_weights then
+    const struct layer_weights *w = &s->weights->layers[layer];
+//@     end
+//@     if b.uses_adapters then
+    const struct $(kind.set)_adapters *a = s->layer_adapters[layer];
+//@     end
+//@     if b.uses_gradients then
+    struct $(kind.set)_adapters *g = s->layer_gradients[layer];
+//@     end
+//@     if b.uses_norms then
+    const struct $(kind.set)_norms *norms = s->layer_norms[layer];
+//@     end
+//@     if b.uses_saved then
+    struct $(kind.name)_saved *keep = s->layer_saved[layer];
+//@     end
+    const int T = s->T;
+//@     for _, v in ipairs(b.values) do
+//@       if v.name == "x" then
+    const float *x = s->input[layer];
+//@       elseif v.name == "dx" then
+    float *dx = s->dx;
+//@       elseif v.storage == "saved" then
+    const float *$(v.name) = keep->$(v.name);
+//@       else
+    float *$(v.name) = s->scratch + (size_t)MAX_TOKENS * $(v.column);
+//@       end
+//@     end
+
+//@     for _, op in ipairs(b.operations) do
+$(op.call)
+//@     end
+}
+
+//@   end
+//@ end
+/* From the last layer's output, whose gradient the head has left in s->dx. */
+static void backward(struct device *s)
+{
+//@ for i = #plan.runs, 1, -1 do
+//@   local run = plan.runs[i]
+//@   if run.trains then
+//@     if run.first == run.last then
+//@       if run.recompute then
+    $(run.kind)_layer_fwd(s, $(run.first), true);
+//@       end
+    $(run.kind)_layer_bwd(s, $(run.first));
+//@     elseif run.recompute then
+    for (int layer = $(run.last); layer >= $(run.first); layer--) {
+        $(run.kind)_layer_fwd(s, layer, true);
+        $(run.kind)_layer_bwd(s, layer);
+    }
+//@     else
+    for (int layer = $(run.last); layer >= $(run.first); layer--)
+        $(run.kind)_layer_bwd(s, layer);
+//@     end
+//@   end
+//@ end
+//@ if plan.train_embedding then
+    embedding_bwd(s->gradients->embed_tokens, s->dx, s->ids, s->T);
+//@ end
+}
+
+#endif

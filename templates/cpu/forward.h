@@ -1,0 +1,79 @@
+/* The forward pass: T tokens in S segments, end to end, nothing padded. Every function here is called by all threads.
+ *
+//@ for _, kind in ipairs(plan.kinds) do
+//@   local note = not kind.trains and "nothing is kept: no gradient reaches them" or kind.recompute and "only the input is kept: the backward pass runs them again" or comma(kind.saved_columns) .. " floats per token are kept for the backward pass"
+ * $(kind.count) $(kind.name) layer$(kind.count == 1 and "" or "s"): $(note).
+//@ end
+ */
+#ifndef LORAC_FORWARD_H
+#define LORAC_FORWARD_H
+
+#include "state.h"
+
+//@ for _, kind in ipairs(plan.kinds) do
+//@   local f = kind.forward
+/* $(comma(math.floor(f.flops / 1000))) kFLOP per token. */
+//@   if kind.recompute then
+static void $(kind.name)_layer_fwd(struct device *s, int layer, bool again)
+//@   else
+static void $(kind.name)_layer_fwd(struct device *s, int layer)
+//@   end
+{
+    const struct layer_weights *w = &s->weights->layers[layer];
+//@   if f.uses_adapters then
+    const struct $(kind.set)_adapters *a = s->layer_adapters[layer];
+//@   end
+//@   if f.uses_norms then
+    const struct $(kind.set)_norms *norms = s->layer_norms[layer];
+//@   end
+//@   if f.uses_saved then
+    struct $(kind.name)_saved *keep = s->layer_saved[layer];
+//@   end
+    const int T = s->T;
+//@   for _, v in ipairs(f.values) do
+//@     if v.name == "x" then
+    const float *x = s->input[layer];
+//@     elseif v.name == "out" then
+    float *out = s->input[layer + 1];
+//@     elseif v.storage == "saved" then
+    float *$(v.name) = keep->$(v.name);
+//@     else
+    float *$(v.name) = s->scratch + (size_t)MAX_TOKENS * $(v.column);
+//@     end
+//@   end
+
+//@   for i, op in ipairs(f.operations) do
+//@     if kind.recompute and i == kind.recompute_count + 1 then
+    if (again) /* the backward pass reads nothing that is computed below */
+        return;
+//@     end
+//@     if op.adapter then
+    if (s->with_adapters)
+$(op.guarded_call)
+//@     else
+$(op.call)
+//@     end
+//@   end
+}
+
+//@ end
+/* From token ids to what leaves the last layer. */
+static void forward(struct device *s)
+{
+//@ if plan.train_embedding then
+    embedding_trained_fwd(s->input[0], s->adapters->embed_tokens, s->ids, s->T);
+//@ else
+    embedding_fwd(s->input[0], s->weights->embed_tokens, s->ids, s->T);
+//@ end
+//@ for _, run in ipairs(plan.runs) do
+//@   local again = run.recompute and ", false" or ""
+//@   if run.first == run.last then
+    $(run.kind)_layer_fwd(s, $(run.first)$(again));
+//@   else
+    for (int layer = $(run.first); layer <= $(run.last); layer++)
+        $(run.kind)_layer_fwd(s, layer$(again));
+//@   end
+//@ end
+}
+
+#endif
