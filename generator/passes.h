@@ -24,7 +24,7 @@ void graph_plan_free(struct graph_plan *graph);
 /* Writes the program's text to output_dir, which it makes; either the whole of it or nothing. */
 bool emit_program(const struct plan *plan, const char *output_dir, struct messages *messages);
 
-/* The directory that holds templates/ and recipes/. */
-const char *lorac_home(void);
+/* The directory that holds templates/ and recipes/: the one above the executable's, or where lorac was built (free() it). */
+char *lorac_home(void);
 
 #endif

@@ -23,7 +23,18 @@
 #include <stdio.h>
 
 /* The linear modules of a decoder layer, in the order of the forward pass; the output head stands apart. */
-enum slot { SLOT_Q, SLOT_K, SLOT_V, SLOT_O, SLOT_GATE, SLOT_UP, SLOT_DOWN, LAYER_SLOTS, SLOT_HEAD = LAYER_SLOTS, SLOTS };
+enum slot {
+    SLOT_Q,
+    SLOT_K,
+    SLOT_V,
+    SLOT_O,
+    SLOT_GATE,
+    SLOT_UP,
+    SLOT_DOWN,
+    LAYER_SLOTS,
+    SLOT_HEAD = LAYER_SLOTS,
+    SLOTS
+};
 
 /* ---- recipe ---- */
 
@@ -54,18 +65,18 @@ struct recipe_lora {
 };
 
 struct recipe_train {
-    int per_device_train_batch_size; /* 8 */
-    int max_length;                  /* 1024 */
-    int gradient_accumulation_steps; /* 1 */
-    bool bf16, fp16;                 /* neither: fp32 */
-    double learning_rate;            /* 5e-5 */
-    char *lr_scheduler_type;         /* "linear" */
+    int per_device_train_batch_size;                                  /* 8 */
+    int max_length;                                                   /* 1024 */
+    int gradient_accumulation_steps;                                  /* 1 */
+    bool bf16, fp16;                                                  /* neither: fp32 */
+    double learning_rate;                                             /* 5e-5 */
+    char *lr_scheduler_type;                                          /* "linear" */
     double min_lr, min_lr_rate, num_cycles, power, lr_end, timescale; /* lr_scheduler_kwargs; -1 where not given */
     int warmup_steps;
     double warmup_ratio, num_train_epochs; /* 0, 3 */
     int max_steps;                         /* -1 */
     double weight_decay, adam_beta1, adam_beta2, adam_epsilon, max_grad_norm;
-    long long seed; /* 42 */
+    long long seed;                                              /* 42 */
     int logging_steps, save_steps, save_total_limit, eval_steps; /* 500, 500, 0, 0 */
     long long max_samples;
     bool shuffle, assistant_only_loss, packing;

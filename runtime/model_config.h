@@ -50,9 +50,13 @@ struct model_config {
     struct rope_config rope;
 };
 
-/* Reads config.json's content (an object) into *config. `where` begins every message ("dir/config.json"). Every mistake that is
- * found is appended to *err as far as there is room, the first one always whole. Returns false if there is any. */
+/* Reads config.json's content (an object) into *config. `where` begins every message ("dir/config.json"; "" for none). Every
+ * mistake that is found is appended to *err as far as there is room, each on a line of its own, the first one always whole.
+ * Returns false if there is any. */
 bool model_config_parse(struct model_config *config, const cJSON *json, const char *where, struct error *err);
+
+/* The fields of config.json that the families above have, *count of them: what a recipe that spells a model out may name. */
+const char *const *model_config_keys(int *count);
 
 /* Compares a model directory's shape with the compiled one; on a difference names the field and both values. */
 bool model_config_check(const struct model_config *compiled, const struct model_config *found, const char *where,

@@ -1,0 +1,352 @@
+#include "model_config.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What Transformers' configuration class of a family takes where config.json is silent. */
+struct family {
+    const char *model_type, *architecture;
+    int hidden_size, intermediate_size, layers, heads, kv_heads, head_dim; /* kv_heads, head_dim 0: from the heads */
+    int vocab_size, max_position_embeddings;
+    bool qkv_bias;       /* always */
+    bool attention_bias; /* config.json may ask for biases on q, k, v and o */
+    bool mlp_bias;       /* config.json may ask for biases on gate, up and down */
+    bool qk_norm;
+    enum { NO_WINDOW, WINDOW_ALWAYS, WINDOW_IF_USED } window;
+};
+
+static const struct family families[] = {
+    {"qwen2", "Qwen2ForCausalLM", 4096, 22016, 32, 32, 32, 0, 151936, 32768, .qkv_bias = true,
+     .window = WINDOW_IF_USED},
+    {"qwen3", "Qwen3ForCausalLM", 4096, 22016, 32, 32, 32, 128, 151936, 32768, .attention_bias = true, .qk_norm = true,
+     .window = WINDOW_IF_USED},
+    {"llama", "LlamaForCausalLM", 4096, 11008, 32, 32, 0, 0, 32000, 2048, .attention_bias = true, .mlp_bias = true},
+    {"mistral", "MistralForCausalLM", 4096, 14336, 32, 32, 8, 0, 32000, 131072, .window = WINDOW_ALWAYS},
+};
+
+enum { FAMILIES = sizeof families / sizeof *families, DEFAULT_WINDOW = 4096, DEFAULT_WINDOW_LAYERS = 28 };
+
+static const double default_theta = 10000, default_eps = 1e-6, default_initializer_range = 0.02;
+
+/* One config.json being read. */
+struct reading {
+    const cJSON *json;
+    const char *where;
+    struct error *err;
+    bool failed;
+};
+
+static void mistake(struct reading *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void mistake(struct reading *r, const char *format, ...)
+{
+    char text[sizeof r->err->text];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    const char *colon = *r->where ? ": " : "";
+    size_t used = r->failed ? strlen(r->err->text) : 0;
+    if (!r->failed)
+        error_set(r->err, "%s%s%s", r->where, colon, text);
+    else if (used + strlen(r->where) + strlen(text) + 4 < sizeof r->err->text)
+        snprintf(r->err->text + used, sizeof r->err->text - used, "\n%s%s%s", r->where, colon, text);
+    r->failed = true;
+}
+
+/* A member that is there and not null. */
+static const cJSON *member(const cJSON *object, const char *name)
+{
+    const cJSON *value = cJSON_GetObjectItemCaseSensitive(object, name);
+    return cJSON_IsNull(value) ? NULL : value;
+}
+
+static int whole(struct reading *r, const char *name, int fallback, int low)
+{
+    const cJSON *value = member(r->json, name);
+    if (!value)
+        return fallback;
+    double x = value->valuedouble;
+    if (cJSON_IsNumber(value) && x == floor(x) && x >= low && x <= 1 << 30)
+        return (int)x;
+    mistake(r, "%s must be a whole number of at least %d", name, low);
+    return fallback;
+}
+
+static double number(struct reading *r, const cJSON *object, const char *name, double fallback, double above)
+{
+    const cJSON *value = member(object, name);
+    if (!value)
+        return fallback;
+    if (cJSON_IsNumber(value) && value->valuedouble > above && isfinite(value->valuedouble))
+        return value->valuedouble;
+    mistake(r, "%s must be a number above %g", name, above);
+    return fallback;
+}
+
+static bool flag(struct reading *r, const cJSON *object, const char *name, bool fallback)
+{
+    const cJSON *value = member(object, name);
+    if (value && !cJSON_IsBool(value))
+        mistake(r, "%s must be true or false", name);
+    return cJSON_IsBool(value) ? cJSON_IsTrue(value) : fallback;
+}
+
+static const struct family *find_family(struct reading *r)
+{
+    const cJSON *type = member(r->json, "model_type");
+    const cJSON *architecture = cJSON_GetArrayItem(member(r->json, "architectures"), 0);
+    for (int i = 0; i < FAMILIES; i++) {
+        bool named = cJSON_IsString(type) ? strcmp(type->valuestring, families[i].model_type) == 0
+                                          : !type && cJSON_IsString(architecture) &&
+                                                strcmp(architecture->valuestring, families[i].architecture) == 0;
+        if (!named)
+            continue;
+        if (cJSON_IsString(architecture) && strcmp(architecture->valuestring, families[i].architecture) != 0)
+            mistake(r, "architecture '%s' is not supported; of %s models only %s is", architecture->valuestring,
+                    families[i].model_type, families[i].architecture);
+        return &families[i];
+    }
+    mistake(r, "model_type '%s' is not supported; known: qwen2, qwen3, llama, mistral",
+            cJSON_IsString(type)           ? type->valuestring
+            : cJSON_IsString(architecture) ? architecture->valuestring
+                                           : "(none)");
+    return NULL;
+}
+
+/* What would change the computation, and is not built here. */
+static void refuse_unsupported(struct reading *r)
+{
+    const cJSON *act = member(r->json, "hidden_act");
+    if (act &&
+        !(cJSON_IsString(act) && (strcmp(act->valuestring, "silu") == 0 || strcmp(act->valuestring, "swish") == 0)))
+        mistake(r, "hidden_act '%s' is not supported; known: silu", cJSON_IsString(act) ? act->valuestring : "?");
+    if (number(r, r->json, "attention_dropout", 0, -1) != 0)
+        mistake(r, "attention_dropout is not supported; known: 0");
+    if (number(r, r->json, "partial_rotary_factor", 1, 0) != 1)
+        mistake(r, "partial_rotary_factor is not supported; known: 1");
+    if (member(r->json, "quantization_config"))
+        mistake(r,
+                "quantization_config: a checkpoint that is quantized already is not supported; take the original one");
+}
+
+static void read_sizes(struct reading *r, const struct family *family, struct model_config *config)
+{
+    config->hidden_size = whole(r, "hidden_size", family->hidden_size, 1);
+    config->intermediate_size = whole(r, "intermediate_size", family->intermediate_size, 1);
+    config->num_hidden_layers = whole(r, "num_hidden_layers", family->layers, 1);
+    config->num_attention_heads = whole(r, "num_attention_heads", family->heads, 1);
+    bool null_heads = cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(r->json, "num_key_value_heads"));
+    int kv_heads = family->kv_heads && !null_heads ? family->kv_heads : config->num_attention_heads;
+    config->num_key_value_heads = whole(r, "num_key_value_heads", kv_heads, 1);
+    int head_dim = family->head_dim ? family->head_dim : config->hidden_size / config->num_attention_heads;
+    config->head_dim = whole(r, "head_dim", head_dim, 1);
+    config->vocab_size = whole(r, "vocab_size", family->vocab_size, 1);
+    config->max_position_embeddings = whole(r, "max_position_embeddings", family->max_position_embeddings, 1);
+    if (config->num_attention_heads % config->num_key_value_heads != 0)
+        mistake(r, "num_attention_heads (%d) must be a multiple of num_key_value_heads (%d)",
+                config->num_attention_heads, config->num_key_value_heads);
+    if (!member(r->json, "head_dim") && !family->head_dim && config->hidden_size % config->num_attention_heads != 0)
+        mistake(r, "hidden_size (%d) must be a multiple of num_attention_heads (%d) where head_dim is not given",
+                config->hidden_size, config->num_attention_heads);
+    else if (config->head_dim % 2 != 0)
+        mistake(r, "head_dim must be even for rotary position embeddings; it is %d", config->head_dim);
+}
+
+static void read_biases(struct reading *r, const struct family *family, struct model_config *config)
+{
+    bool attention_bias = family->attention_bias && flag(r, r->json, "attention_bias", false);
+    config->qkv_bias = family->qkv_bias || attention_bias;
+    config->o_bias = attention_bias;
+    config->mlp_bias = family->mlp_bias && flag(r, r->json, "mlp_bias", false);
+    config->qk_norm = family->qk_norm;
+}
+
+/* Layers that see everything come first, as the configuration classes lay them out; layer_types may say the same. */
+static void check_layer_types(struct reading *r, struct model_config *config)
+{
+    const cJSON *types = member(r->json, "layer_types");
+    int full = 0, sliding = 0;
+    for (const cJSON *type = types ? types->child : NULL; type; type = type->next) {
+        bool is_full = cJSON_IsString(type) && strcmp(type->valuestring, "full_attention") == 0;
+        if (!is_full && !(cJSON_IsString(type) && strcmp(type->valuestring, "sliding_attention") == 0)) {
+            mistake(r, "layer_types: known are full_attention and sliding_attention");
+            return;
+        }
+        if (is_full && sliding) {
+            mistake(r, "layer_types: full_attention after sliding_attention is not supported");
+            return;
+        }
+        full += is_full;
+        sliding += !is_full;
+    }
+    if (!types)
+        return;
+    if (full + sliding != config->num_hidden_layers)
+        mistake(r, "layer_types has %d entries for %d layers", full + sliding, config->num_hidden_layers);
+    config->full_layers_until = full;
+}
+
+static void read_window(struct reading *r, const struct family *family, struct model_config *config)
+{
+    bool null_window = cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(r->json, "sliding_window"));
+    bool used = family->window == WINDOW_ALWAYS ||
+                (family->window == WINDOW_IF_USED && flag(r, r->json, "use_sliding_window", false));
+    if (family->window == NO_WINDOW || !used || null_window)
+        return;
+    config->sliding_window = whole(r, "sliding_window", DEFAULT_WINDOW, 1);
+    if (family->window == WINDOW_IF_USED) {
+        config->full_layers_until = whole(r, "max_window_layers", DEFAULT_WINDOW_LAYERS, 0);
+        check_layer_types(r, config);
+    }
+    if (config->full_layers_until >= config->num_hidden_layers)
+        config->sliding_window = config->full_layers_until = 0;
+}
+
+static const char *const rope_names[] = {
+    [ROPE_DEFAULT] = "default", [ROPE_LINEAR] = "linear", [ROPE_LLAMA3] = "llama3", [ROPE_YARN] = "yarn"};
+
+static enum rope_type read_rope_type(struct reading *r, const cJSON *settings)
+{
+    const cJSON *type = member(settings, "rope_type");
+    if (!type)
+        type = member(settings, "type");
+    if (!type)
+        return ROPE_DEFAULT;
+    for (int i = 0; i <= ROPE_YARN; i++) {
+        if (cJSON_IsString(type) && strcmp(type->valuestring, rope_names[i]) == 0)
+            return (enum rope_type)i;
+    }
+    mistake(r, "rope type '%s' is not supported; known: default, linear, llama3, yarn",
+            cJSON_IsString(type) ? type->valuestring : "?");
+    return ROPE_DEFAULT;
+}
+
+/* 0.1 m ln(s) + 1 (Peng et al. 2023, YaRN, eq. 22, with DeepSeek's factor m). */
+static double yarn_mscale(double scale, double m)
+{
+    return scale <= 1 ? 1 : 0.1 * m * log(scale) + 1;
+}
+
+static void read_yarn(struct reading *r, const cJSON *settings, struct rope_config *rope)
+{
+    rope->beta_fast = number(r, settings, "beta_fast", 32, 0);
+    rope->beta_slow = number(r, settings, "beta_slow", 1, 0);
+    rope->truncate = flag(r, settings, "truncate", true);
+    double mscale = number(r, settings, "mscale", 0, -1), all_dim = number(r, settings, "mscale_all_dim", 0, -1);
+    double scaling = mscale != 0 && all_dim != 0
+                         ? yarn_mscale(rope->factor, mscale) / yarn_mscale(rope->factor, all_dim)
+                         : yarn_mscale(rope->factor, 1);
+    rope->attention_factor = number(r, settings, "attention_factor", scaling, 0);
+}
+
+static void read_rope(struct reading *r, struct model_config *config)
+{
+    struct rope_config *rope = &config->rope;
+    const cJSON *settings = member(r->json, "rope_scaling");
+    if (!settings || !settings->child)
+        settings = member(r->json, "rope_parameters");
+    if (member(settings, "full_attention") || member(settings, "sliding_attention")) {
+        mistake(r, "rope_parameters that differ between kinds of layers are not supported");
+        return;
+    }
+    rope->type = read_rope_type(r, settings);
+    rope->theta = number(r, settings, "rope_theta", number(r, r->json, "rope_theta", default_theta, 0), 0);
+    if (number(r, settings, "partial_rotary_factor", 1, 0) != 1)
+        mistake(r, "partial_rotary_factor is not supported; known: 1");
+    if (rope->type == ROPE_DEFAULT)
+        return;
+    if (rope->type != ROPE_LINEAR) {
+        double original = number(r, settings, "original_max_position_embeddings", config->max_position_embeddings, 0);
+        rope->original_max_position = number(r, r->json, "original_max_position_embeddings", original, 0);
+    }
+    double implied = rope->type == ROPE_YARN ? config->max_position_embeddings / rope->original_max_position : 0;
+    rope->factor = number(r, settings, "factor", implied, 0);
+    if (rope->factor == 0)
+        mistake(r, "rope type '%s' needs a factor", rope_names[rope->type]);
+    else if (rope->type == ROPE_YARN)
+        read_yarn(r, settings, rope);
+    if (rope->type == ROPE_LLAMA3) {
+        rope->low_freq_factor = number(r, settings, "low_freq_factor", 0, 0);
+        rope->high_freq_factor = number(r, settings, "high_freq_factor", 0, 0);
+        if (rope->low_freq_factor == 0 || !(rope->high_freq_factor > rope->low_freq_factor))
+            mistake(r, "rope type 'llama3' needs a low_freq_factor and a greater high_freq_factor");
+    }
+}
+
+bool model_config_parse(struct model_config *config, const cJSON *json, const char *where, struct error *err)
+{
+    struct reading r = {json, where, err, false};
+    memset(config, 0, sizeof *config);
+    if (!cJSON_IsObject(json)) {
+        mistake(&r, "must be a JSON object");
+        return false;
+    }
+    const struct family *family = find_family(&r);
+    refuse_unsupported(&r);
+    if (!family)
+        return false;
+    snprintf(config->model_type, sizeof config->model_type, "%s", family->model_type);
+    read_sizes(&r, family, config);
+    read_biases(&r, family, config);
+    read_window(&r, family, config);
+    read_rope(&r, config);
+    config->rms_norm_eps = number(&r, json, "rms_norm_eps", default_eps, 0);
+    config->initializer_range = number(&r, json, "initializer_range", default_initializer_range, 0);
+    config->tie_word_embeddings = flag(&r, json, "tie_word_embeddings", false);
+    return !r.failed;
+}
+
+const char *const *model_config_keys(int *count)
+{
+    static const char *const keys[] = {"model_type",
+                                       "architectures",
+                                       "hidden_size",
+                                       "intermediate_size",
+                                       "num_hidden_layers",
+                                       "num_attention_heads",
+                                       "num_key_value_heads",
+                                       "head_dim",
+                                       "vocab_size",
+                                       "max_position_embeddings",
+                                       "rms_norm_eps",
+                                       "tie_word_embeddings",
+                                       "attention_bias",
+                                       "mlp_bias",
+                                       "use_sliding_window",
+                                       "sliding_window",
+                                       "max_window_layers",
+                                       "layer_types",
+                                       "initializer_range",
+                                       "rope_theta",
+                                       "rope_scaling",
+                                       "rope_parameters",
+                                       "hidden_act",
+                                       "attention_dropout",
+                                       "bos_token_id",
+                                       "eos_token_id",
+                                       "pad_token_id",
+                                       "torch_dtype",
+                                       "dtype",
+                                       "use_cache",
+                                       "pretraining_tp",
+                                       "transformers_version",
+                                       "partial_rotary_factor"};
+    *count = sizeof keys / sizeof *keys;
+    return keys;
+}
+
+size_t dtype_size(enum dtype dtype)
+{
+    return dtype == DTYPE_F32 ? 4 : 2;
+}
+
+const char *dtype_name(enum dtype dtype)
+{
+    static const char *const names[] = {[DTYPE_F32] = "F32", [DTYPE_BF16] = "BF16", [DTYPE_F16] = "F16"};
+    return names[dtype];
+}
