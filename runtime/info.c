@@ -1,0 +1,184 @@
+/* info: what the program is and what it will need, before anything runs. */
+#include "commands.h"
+#include "json_file.h"
+#include "machine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What a run needs besides the plan: the program with its libraries, the tokenizer (its tables grow with the vocabulary), the
+ * data's tokens and each thread's buffers and stack. Measured on small and large vocabularies. */
+static size_t runtime_bytes(const struct program *program)
+{
+    enum { BASE = 8 << 20, PER_TOKEN = 96, PER_THREAD = 3 << 20 };
+    return BASE + (size_t)program->model.vocab_size * PER_TOKEN + (size_t)available_cores() * PER_THREAD;
+}
+
+/* The adapters, their gradients and AdamW's two moments. */
+static size_t train_peak(const struct program *program)
+{
+    const struct memory_plan *memory = &program->memory;
+    return memory->weights + 4 * memory->adapters + memory->saved + memory->scratch + runtime_bytes(program);
+}
+
+static size_t generate_peak(const struct program *program)
+{
+    const struct memory_plan *memory = &program->memory;
+    return memory->weights + memory->adapters + memory->generate_scratch + memory->kv_cache + runtime_bytes(program);
+}
+
+/* ---- JSON ---- */
+
+static cJSON *memory_json(const struct program *program)
+{
+    const struct memory_plan *memory = &program->memory;
+    const struct {
+        const char *name;
+        size_t bytes;
+    } parts[] = {
+        {"weights", memory->weights},
+        {"adapters", memory->adapters},
+        {"gradients", memory->adapters},
+        {"optimizer", 2 * memory->adapters},
+        {"saved", memory->saved},
+        {"scratch", memory->scratch},
+        {"runtime", runtime_bytes(program)},
+        {"train_peak", train_peak(program)},
+        {"generate_scratch", memory->generate_scratch},
+        {"kv_cache", memory->kv_cache},
+        {"generate_peak", generate_peak(program)},
+    };
+    cJSON *json = cJSON_CreateObject();
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        cJSON_AddNumberToObject(json, parts[i].name, (double)parts[i].bytes);
+    return json;
+}
+
+static cJSON *cost_json(const struct cost_plan *cost)
+{
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddNumberToObject(json, "forward_flops_per_token", cost->forward_flops);
+    cJSON_AddNumberToObject(json, "backward_flops_per_token", cost->backward_flops);
+    cJSON_AddNumberToObject(json, "decode_bytes_per_token", cost->decode_bytes);
+    return json;
+}
+
+static cJSON *train_json(const struct train_config *train)
+{
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "dtype", dtype_name(train->dtype));
+    cJSON_AddNumberToObject(json, "per_device_train_batch_size", train->per_device_train_batch_size);
+    cJSON_AddNumberToObject(json, "max_length", train->max_length);
+    cJSON_AddNumberToObject(json, "gradient_accumulation_steps", train->gradient_accumulation_steps);
+    cJSON_AddNumberToObject(json, "learning_rate", train->learning_rate);
+    cJSON_AddStringToObject(json, "lr_scheduler_type", train->lr_scheduler_type);
+    cJSON_AddNumberToObject(json, "num_train_epochs", train->num_train_epochs);
+    cJSON_AddNumberToObject(json, "max_steps", train->max_steps);
+    cJSON_AddBoolToObject(json, "gradient_checkpointing", train->gradient_checkpointing);
+    return json;
+}
+
+static cJSON *backends_json(const struct program *program)
+{
+    cJSON *json = cJSON_CreateArray();
+    for (int i = 0; i < program->backend_count; i++)
+        if (program->backends[i]->usable())
+            cJSON_AddItemToArray(json, cJSON_CreateString(program->backends[i]->name));
+    return json;
+}
+
+static void print_json(const struct program *program)
+{
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "name", program->name);
+    cJSON_AddStringToObject(json, "recipe", program->recipe);
+    cJSON_AddItemToObject(json, "model", model_config_to_json(&program->model));
+    cJSON_AddItemToObject(json, "lora", cJSON_Parse(program->adapter_config));
+    cJSON_AddStringToObject(json, "placement", program->placement);
+    cJSON_AddItemToObject(json, "train", train_json(&program->train));
+    cJSON_AddNumberToObject(json, "max_context", program->max_context);
+    cJSON_AddNumberToObject(json, "trained_parameters", (double)program->cost.trained_parameters);
+    cJSON_AddNumberToObject(json, "frozen_parameters", (double)program->cost.frozen_parameters);
+    cJSON_AddItemToObject(json, "memory", memory_json(program));
+    cJSON_AddItemToObject(json, "cost", cost_json(&program->cost));
+    cJSON_AddItemToObject(json, "usable_instruction_sets", backends_json(program));
+    char *text = json_print(json);
+    fputs(text, stdout);
+    free(text);
+    cJSON_Delete(json);
+}
+
+/* ---- for people ---- */
+
+static void print_bytes(const char *what, size_t bytes, const char *remark)
+{
+    if (bytes >= (size_t)1 << 30)
+        printf("  %-22s %9.2f GiB  %s\n", what, (double)bytes / (1 << 30), remark);
+    else if (bytes >= 1 << 20)
+        printf("  %-22s %9.1f MiB  %s\n", what, (double)bytes / (1 << 20), remark);
+    else
+        printf("  %-22s %9.1f KiB  %s\n", what, (double)bytes / (1 << 10), remark);
+}
+
+static void print_model(const struct program *program)
+{
+    const struct model_config *model = &program->model;
+    const struct lora_config *lora = &program->lora;
+    const struct train_config *train = &program->train;
+    printf("%s, made from %s\n\n", program->name, program->recipe);
+    printf("model     %s: %d layers, hidden %d, intermediate %d, heads %d (%d for keys and values) of %d, vocabulary "
+           "%d%s\n",
+           model->model_type, model->num_hidden_layers, model->hidden_size, model->intermediate_size,
+           model->num_attention_heads, model->num_key_value_heads, model->head_dim, model->vocab_size,
+           model->tie_word_embeddings ? ", head tied to the embedding" : "");
+    printf("lora      r %d, alpha %g, dropout %g%s%s\n", lora->r, lora->lora_alpha, lora->lora_dropout,
+           lora->use_rslora ? ", rank-stabilized" : "", lora->use_dora ? ", DoRA" : "");
+    printf("train     %d x %d tokens in %s, %d micro-batch%s a step, learning rate %g %s\n",
+           train->per_device_train_batch_size, train->max_length, dtype_name(train->dtype),
+           train->gradient_accumulation_steps, train->gradient_accumulation_steps == 1 ? "" : "es",
+           train->learning_rate, train->lr_scheduler_type);
+    printf("inference up to %d tokens of context\n\n", program->max_context);
+}
+
+static void print_memory(const struct program *program)
+{
+    const struct memory_plan *memory = &program->memory;
+    printf("\nmemory\n");
+    print_bytes("weights", memory->weights, "frozen");
+    print_bytes("adapters", memory->adapters, "trained, fp32");
+    print_bytes("gradients", memory->adapters, "");
+    print_bytes("optimizer", 2 * memory->adapters, "AdamW's two moments");
+    print_bytes("saved activations", memory->saved, "from forward to backward, at the largest micro-batch");
+    print_bytes("scratch", memory->scratch, "within a layer, and the head's block of logits");
+    print_bytes("runtime", runtime_bytes(program), "program, tokenizer, data, threads");
+    print_bytes("train, peak", train_peak(program), "");
+    print_bytes("generate, peak", generate_peak(program), "with the KV cache at its capacity");
+}
+
+static void print_human(const struct program *program)
+{
+    const struct cost_plan *cost = &program->cost;
+    print_model(program);
+    fputs(program->placement, stdout);
+    print_memory(program);
+    printf("\ncost\n");
+    printf("  %-22s %9.2f MFLOP a token\n", "forward", cost->forward_flops / 1e6);
+    printf("  %-22s %9.2f MFLOP a token, without what no adapter needs\n", "backward", cost->backward_flops / 1e6);
+    printf("  %-22s %9.2f MB read a token, the KV cache apart\n", "decode", cost->decode_bytes / 1e6);
+    printf("  %-22s %9lld\n", "trained parameters", cost->trained_parameters);
+    printf("  %-22s %9lld\n", "frozen parameters", cost->frozen_parameters);
+    printf("\ninstruction sets, best first:");
+    for (int i = 0; i < program->backend_count; i++)
+        printf(" %s%s", program->backends[i]->name, program->backends[i]->usable() ? "" : " (not on this machine)");
+    printf("\n");
+}
+
+int command_info(const struct options *options, struct error *err)
+{
+    (void)err;
+    if (option_bool(options, "json"))
+        print_json(options_program(options));
+    else
+        print_human(options_program(options));
+    return EXIT_DONE;
+}
