@@ -1,0 +1,56 @@
+/* Byte pair encoding of words: the model of a tokenizer.json of type BPE.
+ *
+ * A word starts as its bytes (byte-level vocabularies) or its characters; then the pair of neighbours with the lowest merge rank,
+ * the leftmost of equals, is joined until none is left (Sennrich et al. 2016, algorithm 1). Short words scan for the lowest rank;
+ * long ones keep a heap, O(n log n). Results of short words are cached by their text in a table of fixed size.
+ */
+#ifndef LORAC_TOKENIZER_BPE_H
+#define LORAC_TOKENIZER_BPE_H
+
+#include "tokenizer.h"
+#include "tokenizer_vocabulary.h"
+#include "unicode_mapped.h"
+
+struct merge_slot {
+    int32_t left, right; /* left -1: free */
+    uint32_t rank;
+    int32_t merged;
+};
+
+struct merge_table {
+    struct merge_slot *slots;
+    uint32_t mask;  /* slots - 1 */
+    uint32_t count; /* pairs */
+};
+
+struct cached_word;
+
+struct bpe {
+    const struct vocabulary *vocabulary; /* as spelled in the file */
+    const struct vocabulary *raw;        /* byte-level: as bytes */
+    const bool *in_model;                /* [vocabulary size] false: an added token that the model does not know */
+    struct merge_table merges;
+    bool byte_level, byte_fallback, fuse_unk, ignore_merges;
+    int32_t unk;              /* -1: unknown characters vanish */
+    int32_t byte_symbol[256]; /* byte-level: the token of each byte; else its <0xXX> token; -1: none */
+    int32_t ascii_symbol[128];
+    bool break_at_metaspace; /* no merge joins a U+2581 to what stands before it, so words may be cut there */
+    struct cached_word *cache;
+    struct bpe_scratch *scratch;
+};
+
+/* Room for `count` pairs. */
+void merge_table_reserve(struct merge_table *merges, size_t count);
+
+/* Sets the rank and result of a pair; a pair given twice keeps the last, as in the tokenizers library. */
+void merge_table_set(struct merge_table *merges, int32_t left, int32_t right, uint32_t rank, int32_t merged);
+
+/* Fills the symbol tables once vocabulary, merges and flags are set; false with *err naming what the vocabulary lacks. */
+bool bpe_prepare(struct bpe *bpe, struct error *err);
+
+/* Appends the tokens of one word (valid UTF-8) to `ids`. */
+void bpe_encode_word(struct bpe *bpe, const struct text_view *word, struct ids *ids);
+
+void bpe_free(struct bpe *bpe);
+
+#endif

@@ -1,0 +1,278 @@
+#include "tokenizer_json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { DEEPEST_NESTING = 512 };
+
+struct json_cursor json_cursor_begin(const char *name, const char *text, size_t length)
+{
+    struct json_cursor cursor = {.name = name, .text = text, .length = length};
+    if (length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) {
+        cursor.position = 3; /* a byte order mark means nothing in UTF-8 */
+    }
+    return cursor;
+}
+
+char json_cursor_peek(struct json_cursor *cursor)
+{
+    while (cursor->position < cursor->length) {
+        char c = cursor->text[cursor->position];
+        if (c != ' ' && c != '\n' && c != '\t' && c != '\r') {
+            return c;
+        }
+        cursor->position++;
+    }
+    return '\0';
+}
+
+static bool expected(struct json_cursor *cursor, const char *what, struct error *err)
+{
+    if (cursor->position >= cursor->length) {
+        return error_set(err, "%s: JSON ends early, at byte %zu, where %s was expected", cursor->name, cursor->length,
+                         what);
+    }
+    unsigned char c = (unsigned char)cursor->text[cursor->position];
+    char found[16];
+    snprintf(found, sizeof found, c > 0x20 && c < 0x7F ? "'%c'" : "byte 0x%02X", c);
+    return error_set(err, "%s: expected %s at byte %zu of the JSON, found %s", cursor->name, what, cursor->position,
+                     found);
+}
+
+bool json_cursor_take(struct json_cursor *cursor, char wanted, struct error *err)
+{
+    if (json_cursor_peek(cursor) != wanted || cursor->position >= cursor->length) {
+        return expected(cursor, (char[]){'\'', wanted, '\'', '\0'}, err);
+    }
+    cursor->position++;
+    return true;
+}
+
+bool json_cursor_more(struct json_cursor *cursor, char closing, bool first, bool *more, struct error *err)
+{
+    char c = json_cursor_peek(cursor);
+    if (c == closing) {
+        cursor->position++;
+        *more = false;
+        return true;
+    }
+    *more = true;
+    if (first) {
+        return true;
+    }
+    if (c != ',') {
+        return expected(cursor, closing == ']' ? "',' or ']'" : "',' or '}'", err);
+    }
+    cursor->position++;
+    return true;
+}
+
+static bool hex4(struct json_cursor *cursor, uint32_t *value, struct error *err)
+{
+    *value = 0;
+    for (int i = 0; i < 4; i++) {
+        char c = cursor->position < cursor->length ? cursor->text[cursor->position] : '\0';
+        uint32_t digit = c >= '0' && c <= '9'   ? (uint32_t)(c - '0')
+                         : c >= 'a' && c <= 'f' ? (uint32_t)(c - 'a' + 10)
+                         : c >= 'A' && c <= 'F' ? (uint32_t)(c - 'A' + 10)
+                                                : 16;
+        if (digit == 16) {
+            return expected(cursor, "four hexadecimal digits", err);
+        }
+        *value = *value << 4 | digit;
+        cursor->position++;
+    }
+    return true;
+}
+
+static bool unicode_escape(struct json_cursor *cursor, struct text_buffer *out, struct error *err)
+{
+    size_t at = cursor->position;
+    uint32_t high, low = 0;
+    if (!hex4(cursor, &high, err)) {
+        return false;
+    }
+    if (high >= 0xD800 && high < 0xDC00 && cursor->length - cursor->position >= 6 &&
+        memcmp(cursor->text + cursor->position, "\\u", 2) == 0) {
+        cursor->position += 2;
+        if (!hex4(cursor, &low, err)) {
+            return false;
+        }
+        if (low >= 0xDC00 && low < 0xE000) {
+            text_buffer_append_code_point(out, 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00));
+            return true;
+        }
+    }
+    if (high >= 0xD800 && high < 0xE000) {
+        return error_set(err,
+                         "%s: \\u%04x at byte %zu of the JSON is half of a surrogate pair; the other half is missing",
+                         cursor->name, (unsigned)high, at - 2);
+    }
+    text_buffer_append_code_point(out, high);
+    return true;
+}
+
+static bool escape(struct json_cursor *cursor, struct text_buffer *out, struct error *err)
+{
+    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    char c = cursor->position < cursor->length ? cursor->text[cursor->position] : '\0';
+    if (c == 'u') {
+        cursor->position++;
+        return unicode_escape(cursor, out, err);
+    }
+    const char *found = c ? strchr(from, c) : NULL;
+    if (!found) {
+        return expected(cursor, "one of \" \\ / b f n r t u behind a backslash", err);
+    }
+    text_buffer_append(out, to + (found - from), 1);
+    cursor->position++;
+    return true;
+}
+
+/* The next character in a string that is not simply taken over: a quote, a backslash, or one that JSON forbids. */
+static size_t plain_length(const char *text, size_t length)
+{
+    size_t i = 0;
+    while (i < length && (unsigned char)text[i] >= 0x20 && text[i] != '"' && text[i] != '\\') {
+        i++;
+    }
+    return i;
+}
+
+bool json_cursor_string(struct json_cursor *cursor, struct text_buffer *out, struct error *err)
+{
+    if (json_cursor_peek(cursor) != '"') {
+        return expected(cursor, "a string", err);
+    }
+    cursor->position++;
+    for (;;) {
+        const char *text = cursor->text + cursor->position;
+        size_t plain = plain_length(text, cursor->length - cursor->position);
+        size_t valid = utf8_valid_length(text, plain);
+        if (valid < plain) {
+            return error_set(err, "%s: byte 0x%02X at byte %zu of the JSON is not valid UTF-8", cursor->name,
+                             (unsigned char)text[valid], cursor->position + valid);
+        }
+        text_buffer_append(out, text, plain);
+        cursor->position += plain;
+        char c = cursor->position < cursor->length ? cursor->text[cursor->position] : '\0';
+        if (c != '"' && c != '\\') {
+            return expected(cursor, "the string to go on (control characters must be escaped)", err);
+        }
+        cursor->position++;
+        if (c == '"') {
+            return true;
+        }
+        if (!escape(cursor, out, err)) {
+            return false;
+        }
+    }
+}
+
+bool json_cursor_integer(struct json_cursor *cursor, int64_t *value, struct error *err)
+{
+    bool negative = json_cursor_peek(cursor) == '-';
+    size_t start = cursor->position += negative;
+    int64_t magnitude = 0;
+    while (cursor->position < cursor->length) {
+        char c = cursor->text[cursor->position];
+        if (c < '0' || c > '9') {
+            break;
+        }
+        if (magnitude > (INT64_MAX - 9) / 10) {
+            return error_set(err, "%s: the number at byte %zu of the JSON is too large", cursor->name, start);
+        }
+        magnitude = 10 * magnitude + (c - '0');
+        cursor->position++;
+    }
+    char next = cursor->position < cursor->length ? cursor->text[cursor->position] : '\0';
+    if (cursor->position == start || next == '.' || next == 'e' || next == 'E') {
+        return expected(cursor, "a whole number", err);
+    }
+    *value = negative ? -magnitude : magnitude;
+    return true;
+}
+
+/* A string's end, its contents unread. */
+static bool skip_string(struct json_cursor *cursor, struct error *err)
+{
+    for (cursor->position++; cursor->position < cursor->length; cursor->position++) {
+        char c = cursor->text[cursor->position];
+        if (c == '"') {
+            cursor->position++;
+            return true;
+        }
+        if (c == '\\') {
+            cursor->position++;
+        }
+    }
+    cursor->position = cursor->length;
+    return expected(cursor, "the end of a string", err);
+}
+
+static bool skip_word(struct json_cursor *cursor, struct error *err)
+{
+    size_t start = cursor->position;
+    while (cursor->position < cursor->length && cursor->text[cursor->position] != '\0' &&
+           strchr("+-.0123456789abcdefghijklmnopqrstuvwxyzE", cursor->text[cursor->position])) {
+        cursor->position++;
+    }
+    return cursor->position > start || expected(cursor, "a value", err);
+}
+
+bool json_cursor_skip(struct json_cursor *cursor, struct error *err)
+{
+    int depth = 0;
+    do {
+        char c = json_cursor_peek(cursor);
+        if (c == '[' || c == '{') {
+            if (++depth > DEEPEST_NESTING) {
+                return error_set(err, "%s: the JSON is nested more than %d deep", cursor->name, DEEPEST_NESTING);
+            }
+            cursor->position++;
+        } else if (depth > 0 && (c == ']' || c == '}')) {
+            depth--;
+            cursor->position++;
+        } else if (depth > 0 && (c == ',' || c == ':')) {
+            cursor->position++;
+            continue;
+        } else if (c == '"') {
+            if (!skip_string(cursor, err)) {
+                return false;
+            }
+        } else if (!skip_word(cursor, err)) {
+            return false;
+        }
+    } while (depth > 0);
+    return true;
+}
+
+bool json_cursor_end(struct json_cursor *cursor, struct error *err)
+{
+    json_cursor_peek(cursor);
+    return cursor->position == cursor->length || expected(cursor, "the end", err);
+}
+
+void json_append_string(struct text_buffer *out, const char *text, size_t length)
+{
+    text_buffer_append(out, "\"", 1);
+    for (size_t i = 0; i < length;) {
+        size_t plain = plain_length(text + i, length - i);
+        text_buffer_append(out, text + i, plain);
+        i += plain;
+        if (i == length) {
+            break;
+        }
+        char c = text[i++];
+        const char *letter = c == '\n'   ? "\\n"
+                             : c == '\t' ? "\\t"
+                             : c == '\r' ? "\\r"
+                             : c == '"'  ? "\\\""
+                             : c == '\\' ? "\\\\"
+                                         : NULL;
+        char code[8];
+        snprintf(code, sizeof code, "\\u%04x", (unsigned char)c);
+        text_buffer_append_string(out, letter ? letter : code);
+    }
+    text_buffer_append(out, "\"", 1);
+}

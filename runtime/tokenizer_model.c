@@ -1,0 +1,196 @@
+/* The "model" of tokenizer.json: read through a cursor, since a vocabulary of 150,000 tokens and twice as many merges would fill
+ * ten times their size as a tree of nodes. */
+#include "tokenizer_internal.h"
+#include "tokenizer_json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool load_vocabulary(struct vocabulary *vocabulary, struct json_cursor *cursor, struct error *err)
+{
+    struct text_buffer text = {0};
+    bool more, first = true, ok = json_cursor_take(cursor, '{', err);
+    while (ok && (ok = json_cursor_more(cursor, '}', first, &more, err)) && more) {
+        int64_t id = 0;
+        struct error cause;
+        text.length = 0;
+        first = false;
+        ok = json_cursor_string(cursor, &text, err) && json_cursor_take(cursor, ':', err) &&
+             json_cursor_integer(cursor, &id, err);
+        if (ok && !vocabulary_add(vocabulary, id, text.data ? text.data : "", text.length, &cause)) {
+            ok = error_set(err, "%s: model.vocab: %s", cursor->name, cause.text);
+        }
+    }
+    text_buffer_free(&text);
+    return ok;
+}
+
+/* One merge: its two halves end to end in `text`, the first `left` bytes long. Either ["a", "b"] or "a b". */
+static bool read_merge(struct json_cursor *cursor, struct text_buffer *text, size_t *left, bool *comment,
+                       struct error *err)
+{
+    text->length = 0;
+    *comment = false;
+    if (json_cursor_peek(cursor) == '[') {
+        cursor->position++;
+        if (!json_cursor_string(cursor, text, err) || !json_cursor_take(cursor, ',', err)) {
+            return false;
+        }
+        *left = text->length;
+        return json_cursor_string(cursor, text, err) && json_cursor_take(cursor, ']', err);
+    }
+    if (!json_cursor_string(cursor, text, err)) {
+        return false;
+    }
+    char *space = text->length ? memchr(text->data, ' ', text->length) : NULL;
+    *comment = text->length >= 8 && memcmp(text->data, "#version", 8) == 0;
+    size_t behind = space ? (size_t)(text->data + text->length - space - 1) : 0;
+    if (!*comment && (!space || memchr(space + 1, ' ', behind))) {
+        return error_set(err, "%s: model.merges: '%.*s' is not two tokens with a blank between", cursor->name,
+                         (int)(text->length < 80 ? text->length : 80), text->data);
+    }
+    if (!*comment) {
+        *left = (size_t)(space - text->data);
+        memmove(space, space + 1, behind);
+        text->length--;
+    }
+    return true;
+}
+
+static bool add_merge(struct tokenizer *t, const char *file, const struct text_buffer *text, size_t left, uint32_t rank,
+                      struct error *err)
+{
+    const char *part[] = {text->data, text->data + left, text->data};
+    const size_t length[] = {left, text->length - left, text->length};
+    int32_t id[3];
+    for (int i = 0; i < 3; i++) {
+        id[i] = vocabulary_find(&t->vocabulary, length[i] ? part[i] : "", length[i]);
+        if (id[i] < 0) {
+            return error_set(err, "%s: model.merges[%u] needs the token '%.*s', which model.vocab does not have", file,
+                             rank, (int)(length[i] < 80 ? length[i] : 80), part[i]);
+        }
+    }
+    merge_table_set(&t->bpe.merges, id[0], id[1], rank, id[2]);
+    return true;
+}
+
+static bool load_merges(struct tokenizer *t, struct json_cursor *cursor, struct error *err)
+{
+    struct text_buffer text = {0};
+    uint32_t rank = 0;
+    merge_table_reserve(&t->bpe.merges, (size_t)t->vocabulary.count);
+    bool more, first = true, ok = json_cursor_take(cursor, '[', err);
+    while (ok && (ok = json_cursor_more(cursor, ']', first, &more, err)) && more) {
+        size_t left = 0;
+        bool comment;
+        first = false;
+        ok = read_merge(cursor, &text, &left, &comment, err);
+        if (ok && !comment) {
+            ok = add_merge(t, cursor->name, &text, left, rank++, err);
+        }
+    }
+    text_buffer_free(&text);
+    return ok;
+}
+
+static bool load_unk(struct tokenizer *t, const cJSON *value, struct error *err)
+{
+    t->bpe.unk = -1;
+    if (!value || cJSON_IsNull(value)) {
+        return true;
+    }
+    const char *unk = cJSON_IsString(value) ? value->valuestring : "";
+    t->bpe.unk = vocabulary_find(&t->vocabulary, unk, strlen(unk));
+    return t->bpe.unk >= 0 || error_set(err, "model.unk_token: '%s' is not in model.vocab", unk);
+}
+
+static bool check_absent(const cJSON *fields, const char *name, struct error *err)
+{
+    const cJSON *value = cJSON_GetObjectItemCaseSensitive(fields, name);
+    bool absent = !value || cJSON_IsNull(value) || (cJSON_IsString(value) && value->valuestring[0] == '\0') ||
+                  (cJSON_IsNumber(value) && value->valuedouble == 0);
+    return absent || error_set(err, "model.%s: only null is supported", name);
+}
+
+/* The small fields, gathered as an object of their own. */
+static bool load_fields(struct tokenizer *t, const cJSON *fields, struct error *err)
+{
+    const cJSON *type = cJSON_GetObjectItemCaseSensitive(fields, "type");
+    if (type && (!cJSON_IsString(type) || strcmp(type->valuestring, "BPE") != 0)) {
+        return error_set(err, "model.type: '%s' is not supported (known: BPE)",
+                         cJSON_IsString(type) ? type->valuestring : "?");
+    }
+    struct bpe *bpe = &t->bpe;
+    return fields_check_known(fields, "model",
+                              "dropout unk_token continuing_subword_prefix end_of_word_suffix fuse_unk byte_fallback "
+                              "ignore_merges",
+                              err) &&
+           load_unk(t, cJSON_GetObjectItemCaseSensitive(fields, "unk_token"), err) &&
+           check_absent(fields, "dropout", err) && check_absent(fields, "continuing_subword_prefix", err) &&
+           check_absent(fields, "end_of_word_suffix", err) &&
+           field_bool(fields, "model", "fuse_unk", false, &bpe->fuse_unk, err) &&
+           field_bool(fields, "model", "byte_fallback", false, &bpe->byte_fallback, err) &&
+           field_bool(fields, "model", "ignore_merges", false, &bpe->ignore_merges, err);
+}
+
+static bool gather_field(cJSON *fields, const struct text_buffer *key, struct json_cursor *cursor, struct error *err)
+{
+    json_cursor_peek(cursor);
+    size_t begin = cursor->position;
+    if (!json_cursor_skip(cursor, err)) {
+        return false;
+    }
+    cJSON *value = cJSON_ParseWithLength(cursor->text + begin, cursor->position - begin);
+    if (!value) {
+        return error_set(err, "%s: the value of model.%s at byte %zu is not valid JSON", cursor->name, key->data,
+                         begin);
+    }
+    cJSON_AddItemToObject(fields, key->data, value);
+    return true;
+}
+
+static bool load_parts(struct tokenizer *t, struct json_cursor *cursor, cJSON *fields, struct error *err)
+{
+    struct json_cursor merges = {0};
+    struct text_buffer key = {0};
+    bool more, first = true, has_vocabulary = false, has_merges = false, ok = json_cursor_take(cursor, '{', err);
+    while (ok && (ok = json_cursor_more(cursor, '}', first, &more, err)) && more) {
+        key.length = 0;
+        first = false;
+        ok = json_cursor_string(cursor, &key, err) && json_cursor_take(cursor, ':', err);
+        text_buffer_append(&key, "", 1);
+        if (!ok) {
+            break;
+        }
+        if (strcmp(key.data, "vocab") == 0) {
+            ok = has_vocabulary ? error_set(err, "%s: model.vocab stands twice", cursor->name)
+                                : load_vocabulary(&t->vocabulary, cursor, err);
+            has_vocabulary = true;
+        } else if (strcmp(key.data, "merges") == 0) {
+            merges = *cursor; /* read below: it needs the vocabulary */
+            has_merges = true;
+            ok = json_cursor_skip(cursor, err);
+        } else {
+            ok = gather_field(fields, &key, cursor, err);
+        }
+    }
+    text_buffer_free(&key);
+    if (ok && (!has_vocabulary || !has_merges)) {
+        ok = error_set(err, "%s: model.%s is missing; only models of type BPE are supported", cursor->name,
+                       has_vocabulary ? "merges" : "vocab");
+    }
+    return ok && load_merges(t, &merges, err);
+}
+
+bool tokenizer_load_model(struct tokenizer *t, struct json_cursor *cursor, struct error *err)
+{
+    cJSON *fields = cJSON_CreateObject();
+    CHECK(fields);
+    bool ok = load_parts(t, cursor, fields, err);
+    struct error cause;
+    if (ok && !load_fields(t, fields, &cause)) {
+        ok = error_set(err, "%s: %s", cursor->name, cause.text);
+    }
+    cJSON_Delete(fields);
+    return ok;
+}

@@ -1,0 +1,111 @@
+/* The post-processor: which tokens stand around a single text. Pairs of texts are not used here, so their templates are not read;
+ * what only corrects offsets (ByteLevel) does nothing. */
+#include "tokenizer_internal.h"
+
+#include <string.h>
+
+static bool add_special_token(struct tokenizer *t, const cJSON *processor, const cJSON *piece, const char *path,
+                              struct ids *to, struct error *err)
+{
+    const char *name = field_string(piece, path, "id", err);
+    if (!name) {
+        return false;
+    }
+    const cJSON *tokens = cJSON_GetObjectItemCaseSensitive(processor, "special_tokens");
+    const cJSON *ids = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(tokens, name), "ids");
+    if (!cJSON_IsArray(ids)) {
+        return error_set(err, "%s: the template uses '%s', which special_tokens does not have", path, name);
+    }
+    for (const cJSON *id = ids->child; id; id = id->next) {
+        if (!cJSON_IsNumber(id) || !(id->valuedouble >= 0 && id->valuedouble < t->vocabulary.size)) {
+            return error_set(err, "%s.special_tokens: an id of '%s' is not in the vocabulary", path, name);
+        }
+        ids_push(to, (int32_t)id->valuedouble, 0);
+    }
+    return true;
+}
+
+static bool load_template(struct tokenizer *t, const cJSON *object, const char *path, struct ids *before,
+                          struct ids *after, struct error *err)
+{
+    const cJSON *single = cJSON_GetObjectItemCaseSensitive(object, "single");
+    bool seen = false;
+    for (const cJSON *piece = cJSON_IsArray(single) ? single->child : NULL; piece; piece = piece->next) {
+        const cJSON *special = cJSON_GetObjectItemCaseSensitive(piece, "SpecialToken");
+        const cJSON *sequence = cJSON_GetObjectItemCaseSensitive(piece, "Sequence");
+        if (special) {
+            if (!add_special_token(t, object, special, path, seen ? after : before, err)) {
+                return false;
+            }
+            continue;
+        }
+        const cJSON *name = cJSON_GetObjectItemCaseSensitive(sequence, "id");
+        if (seen || !cJSON_IsString(name) || strcmp(name->valuestring, "A") != 0) {
+            return error_set(err, "%s.single: expected special tokens around one Sequence A", path);
+        }
+        seen = true;
+    }
+    return (seen || error_set(err, "%s.single: expected special tokens around one Sequence A", path)) &&
+           fields_check_known(object, path, "single pair special_tokens", err);
+}
+
+/* Roberta's and Bert's: [cls] text [sep], each given as ["</s>", 2]. */
+static bool add_named(struct tokenizer *t, const cJSON *object, const char *path, const char *name, struct ids *to,
+                      struct error *err)
+{
+    const cJSON *pair = cJSON_GetObjectItemCaseSensitive(object, name);
+    const cJSON *id = cJSON_GetArrayItem(pair, 1);
+    if (!cJSON_IsNumber(id) || !(id->valuedouble >= 0 && id->valuedouble < t->vocabulary.size)) {
+        return error_set(err, "%s.%s: expected [token, id] with an id of the vocabulary", path, name);
+    }
+    ids_push(to, (int32_t)id->valuedouble, 0);
+    return true;
+}
+
+/* Every processor of a sequence wraps what those before it made. */
+static void wrap(struct post_processor *p, const struct ids *before, const struct ids *after)
+{
+    struct ids outer = {0};
+    for (size_t i = 0; i < before->count; i++) {
+        ids_push(&outer, before->id[i], 0);
+    }
+    for (size_t i = 0; i < p->before.count; i++) {
+        ids_push(&outer, p->before.id[i], 0);
+    }
+    ids_free(&p->before);
+    p->before = outer;
+    for (size_t i = 0; i < after->count; i++) {
+        ids_push(&p->after, after->id[i], 0);
+    }
+}
+
+static bool load_processor(void *context, const cJSON *object, const char *type, const char *path, struct error *err)
+{
+    struct tokenizer *t = context;
+    struct ids before = {0}, after = {0};
+    bool ok;
+    if (strcmp(type, "TemplateProcessing") == 0) {
+        ok = load_template(t, object, path, &before, &after, err);
+    } else if (strcmp(type, "RobertaProcessing") == 0 || strcmp(type, "BertProcessing") == 0) {
+        ok = fields_check_known(object, path, "sep cls trim_offsets add_prefix_space", err) &&
+             add_named(t, object, path, "cls", &before, err) && add_named(t, object, path, "sep", &after, err);
+    } else if (strcmp(type, "ByteLevel") == 0) {
+        ok = fields_check_known(object, path, "add_prefix_space trim_offsets use_regex", err);
+    } else {
+        ok = error_set(err,
+                       "%s.type: '%s' is not supported (known: Sequence, TemplateProcessing, ByteLevel, "
+                       "RobertaProcessing, BertProcessing)",
+                       path, type);
+    }
+    if (ok) {
+        wrap(&t->post_processor, &before, &after);
+    }
+    ids_free(&before);
+    ids_free(&after);
+    return ok;
+}
+
+bool post_processor_load(struct tokenizer *tokenizer, const cJSON *section, struct error *err)
+{
+    return fields_visit_sequence(section, "post_processor", "processors", load_processor, tokenizer, err);
+}

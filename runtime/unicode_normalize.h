@@ -1,0 +1,23 @@
+/* Unicode normalization forms and lower case of text that remembers where it came from.
+ *
+ * Normalization works segment by segment: a segment begins at a code point that can neither reorder nor compose with what
+ * precedes it, so each may be normalized alone (Unicode Standard Annex 15). Text that is already normalized, which is nearly
+ * all, is recognised by a scan and costs no copy. Tables are utf8proc's.
+ */
+#ifndef LORAC_UNICODE_NORMALIZE_H
+#define LORAC_UNICODE_NORMALIZE_H
+
+#include "unicode_mapped.h"
+
+enum normalization_form { NORMALIZE_NFC, NORMALIZE_NFD, NORMALIZE_NFKC, NORMALIZE_NFKD };
+
+/* True if normalizing `text` (valid UTF-8) could change it; false only if it certainly would not. */
+bool unicode_may_need_normalization(const char *text, size_t length, enum normalization_form form);
+
+/* Appends the normal form of `from`. All bytes of a changed segment get the origin of the segment's first character. */
+void unicode_normalize(struct mapped_text *out, const struct text_view *from, enum normalization_form form);
+
+/* Appends `from` with each code point replaced by its full lower case mapping, without context (Rust's char::to_lowercase). */
+void unicode_lowercase(struct mapped_text *out, const struct text_view *from);
+
+#endif
