@@ -1,0 +1,130 @@
+#include "batch.h"
+
+#include "sampler.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint32_t sample_tokens(const struct dataset *data, uint32_t place)
+{
+    return (uint32_t)(data->starts[place + 1] - data->starts[place]);
+}
+
+/* The end of the micro-batch that begins at order[begin]. */
+static uint32_t micro_batch_end(const struct epoch_plan *plan, const struct dataset *data,
+                                const struct train_config *config, uint32_t begin)
+{
+    uint32_t end = begin + 1;
+    uint32_t limit = (uint32_t)data->samples;
+    if (!config->packing) {
+        uint32_t wanted = (uint32_t)config->per_device_train_batch_size;
+        return limit - begin < wanted ? limit : begin + wanted;
+    }
+    long long capacity = (long long)config->per_device_train_batch_size * config->max_length;
+    long long filled = sample_tokens(data, plan->order[begin]);
+    while (end < limit && filled + sample_tokens(data, plan->order[end]) <= capacity)
+        filled += sample_tokens(data, plan->order[end++]);
+    return end;
+}
+
+void epoch_plan_init(struct epoch_plan *plan, const struct dataset *data, const struct train_config *config, int epoch)
+{
+    uint32_t samples = (uint32_t)data->samples;
+    plan->order = allocate(samples * sizeof *plan->order, "the order of samples");
+    plan->starts = allocate((samples + 1) * sizeof *plan->starts, "the micro-batches of an epoch");
+    plan->micro_batches = 0;
+    sampler_order(plan->order, samples, config->shuffle, (uint64_t)config->seed, epoch);
+    for (uint32_t begin = 0; begin < samples;) {
+        begin = micro_batch_end(plan, data, config, begin);
+        plan->starts[++plan->micro_batches] = begin;
+    }
+}
+
+void epoch_plan_free(struct epoch_plan *plan)
+{
+    free(plan->order);
+    free(plan->starts);
+    *plan = (struct epoch_plan){0};
+}
+
+int epoch_steps(const struct epoch_plan *plan, const struct train_config *config)
+{
+    int window = config->gradient_accumulation_steps;
+    return plan->micro_batches / window + (plan->micro_batches % window > 0);
+}
+
+static int steps_of_epoch(const struct dataset *data, const struct train_config *config, int epoch)
+{
+    struct epoch_plan plan;
+    epoch_plan_init(&plan, data, config, epoch);
+    int steps = epoch_steps(&plan, config);
+    epoch_plan_free(&plan);
+    return steps;
+}
+
+long long run_steps(const struct dataset *data, const struct train_config *config)
+{
+    if (config->max_steps > 0)
+        return config->max_steps;
+    if (!config->packing)
+        return (long long)ceil(config->num_train_epochs * steps_of_epoch(data, config, 0));
+    long long steps = 0;
+    int whole = (int)config->num_train_epochs;
+    for (int epoch = 0; epoch < whole; epoch++)
+        steps += steps_of_epoch(data, config, epoch);
+    double part = config->num_train_epochs - whole;
+    return part > 0 ? steps + (long long)ceil(part * steps_of_epoch(data, config, whole)) : steps;
+}
+
+void batch_buffer_init(struct batch_buffer *buffer, int tokens)
+{
+    size_t count = (size_t)tokens + 1;
+    buffer->ids = allocate(count * sizeof *buffer->ids, "a micro-batch");
+    buffer->labels = allocate(count * sizeof *buffer->labels, "a micro-batch");
+    buffer->starts = allocate(count * sizeof *buffer->starts, "a micro-batch");
+    buffer->samples = allocate(count * sizeof *buffer->samples, "a micro-batch");
+    buffer->tokens = tokens;
+}
+
+void batch_buffer_free(struct batch_buffer *buffer)
+{
+    free(buffer->ids);
+    free(buffer->labels);
+    free(buffer->starts);
+    free(buffer->samples);
+    *buffer = (struct batch_buffer){0};
+}
+
+void batch_fill(struct batch *batch, struct batch_buffer *buffer, const struct dataset *data, const uint32_t *places,
+                int count, uint32_t first_key)
+{
+    int tokens = 0;
+    for (int i = 0; i < count; i++) {
+        size_t from = data->starts[places[i]];
+        size_t length = sample_tokens(data, places[i]);
+        CHECK(length <= (size_t)(buffer->tokens - tokens));
+        memcpy(buffer->ids + tokens, data->ids + from, length * sizeof *buffer->ids);
+        memcpy(buffer->labels + tokens, data->labels + from, length * sizeof *buffer->labels);
+        buffer->starts[i] = tokens;
+        buffer->samples[i] = first_key + (uint32_t)i;
+        tokens += (int)length;
+    }
+    buffer->starts[count] = tokens;
+    *batch = (struct batch){
+        .tokens = tokens,
+        .ids = buffer->ids,
+        .labels = buffer->labels,
+        .segments = count,
+        .starts = buffer->starts,
+        .samples = buffer->samples,
+    };
+}
+
+int batch_trained(const struct batch *batch)
+{
+    int trained = 0;
+    for (int t = 0; t < batch->tokens; t++)
+        trained += batch->labels[t] != IGNORED_LABEL;
+    return trained;
+}

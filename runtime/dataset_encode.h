@@ -1,0 +1,37 @@
+/* One sample to token ids and labels.
+ *
+ *   instruction, messages, conversations   the recipe's chat format; trained are the assistant's tokens with each turn's
+ *       end-of-turn token (not the newline behind it)
+ *   instruction without a chat format      "### Instruction:\n{question}\n\n### Response:\n" as prompt and the answer as
+ *       completion; system stands before, earlier rounds of history likewise
+ *   prompt, completion                     the tokenizer's own encoding, post-processor included, of both in a row, then EOS;
+ *       trained is what ends behind the prompt's last character, and EOS
+ *   text                                   the tokenizer's own encoding, then EOS; all is trained
+ *   input_ids, labels                      as they are; without labels all is trained
+ * EOS is not doubled where the encoding ends in it already. With assistant_only_loss false, all tokens of all forms are trained but
+ * those that given labels exclude.
+ */
+#ifndef LORAC_DATASET_ENCODE_H
+#define LORAC_DATASET_ENCODE_H
+
+#include "dataset.h"
+#include "dataset_format.h"
+
+/* A sample's tokens and what each is worth, unshifted: its own id, or IGNORED_LABEL where it is not trained. */
+struct encoded {
+    int32_t *ids, *labels;
+    int count, capacity;
+};
+
+void encoded_push(struct encoded *encoded, int32_t id, int32_t label);
+
+/* The conversation in the recipe's chat format (dataset_chat.c). */
+bool encode_chat(struct encoded *encoded, const struct dataset_request *request, const struct dialogue *dialogue,
+                 const char *where, struct error *err);
+
+/* *encoded begins anew with each call, and keeps its memory; encoded_free once. `where` begins messages. */
+bool sample_encode(struct encoded *encoded, const struct dataset_request *request, enum data_format format,
+                   const cJSON *sample, const char *where, struct error *err);
+void encoded_free(struct encoded *encoded);
+
+#endif

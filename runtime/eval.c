@@ -1,0 +1,41 @@
+#include "eval.h"
+
+#include "batch.h"
+#include "interrupt.h"
+
+#include <math.h>
+
+void evaluate_dataset(struct evaluation *evaluation, const struct backend *backend, struct device *device,
+                      const struct dataset *data, const struct train_config *config)
+{
+    struct train_config in_order = *config;
+    in_order.shuffle = false;
+    struct epoch_plan plan;
+    struct batch_buffer buffer;
+    epoch_plan_init(&plan, data, &in_order, 0);
+    batch_buffer_init(&buffer, config->per_device_train_batch_size * config->max_length);
+    *evaluation = (struct evaluation){0};
+    for (int m = 0; m < plan.micro_batches && !interrupt_seen(); m++) {
+        struct batch batch;
+        uint32_t first = plan.starts[m];
+        batch_fill(&batch, &buffer, data, plan.order + first, (int)(plan.starts[m + 1] - first), first);
+        backend->evaluate(device, &batch, evaluation);
+    }
+    batch_buffer_free(&buffer);
+    epoch_plan_free(&plan);
+}
+
+double evaluation_loss(const struct evaluation *evaluation)
+{
+    return evaluation->loss_sum / (double)evaluation->trained;
+}
+
+double evaluation_perplexity(const struct evaluation *evaluation)
+{
+    return exp(evaluation_loss(evaluation));
+}
+
+double evaluation_accuracy(const struct evaluation *evaluation)
+{
+    return (double)evaluation->correct / (double)evaluation->trained;
+}

@@ -1,0 +1,322 @@
+#include "trainer.h"
+
+#include "batch.h"
+#include "checkpoint.h"
+#include "eval.h"
+#include "interrupt.h"
+#include "metrics.h"
+#include "progress.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* A run under way. */
+struct run {
+    const struct trainer *trainer;
+    struct trainer_state *state;
+    struct lr_schedule schedule;
+    struct epoch_plan plan; /* of epoch state->epoch */
+    struct batch_buffer buffer;
+    struct metrics metrics;
+    struct progress progress;
+    struct checkpoint_source source;
+    long long saved_step; /* of the newest checkpoint, -1: none */
+    long long interval_tokens;
+    double interval_seconds; /* since the last log, steps only */
+};
+
+/* What one optimizer step was. */
+struct step_result {
+    double loss; /* mean cross entropy over the window's trained labels */
+    double grad_norm;
+    double learning_rate;
+    long long tokens, trained;
+    double seconds;
+};
+
+/* The window of the next step: micro-batches first to last - 1 of the epoch. */
+struct window {
+    int first, last;
+    long long tokens, trained;
+};
+
+static struct window next_window(const struct run *run)
+{
+    const struct dataset *data = run->trainer->data;
+    const struct epoch_plan *plan = &run->plan;
+    int length = run->trainer->config.gradient_accumulation_steps;
+    struct window window = {.first = run->state->epoch_step * length};
+    window.last = plan->micro_batches - window.first < length ? plan->micro_batches : window.first + length;
+    for (uint32_t i = plan->starts[window.first]; i < plan->starts[window.last]; i++) {
+        size_t end = data->starts[plan->order[i] + 1];
+        window.tokens += (long long)(end - data->starts[plan->order[i]]);
+        for (size_t t = data->starts[plan->order[i]]; t < end; t++)
+            window.trained += data->labels[t] != IGNORED_LABEL;
+    }
+    return window;
+}
+
+/* Names the samples of micro-batches first to last - 1: at most four. */
+static char *sample_names(const struct run *run, int first, int last)
+{
+    uint32_t begin = run->plan.starts[first], end = run->plan.starts[last];
+    char *names = format_text("sample%s", end - begin > 1 ? "s" : "");
+    for (uint32_t i = begin; i < end; i++) {
+        bool more = i == begin + 4;
+        char *place = more ? format_text("and %u more", (unsigned)(end - i))
+                           : dataset_place(run->trainer->data, (int)run->plan.order[i]);
+        char *longer = format_text("%s%s %s", names, i == begin || more ? "" : ",", place);
+        free(place);
+        free(names);
+        names = longer;
+        if (more)
+            break;
+    }
+    return names;
+}
+
+static bool check_finite(const struct run *run, double value, const char *what, int first, int last, struct error *err)
+{
+    if (isfinite(value))
+        return true;
+    char *names = sample_names(run, first, last);
+    error_set(err,
+              "step %lld: the %s is %s at %s; training stopped before the update, checkpoints in %s are as they were: "
+              "try a lower learning rate or look at the data",
+              run->state->step + 1, what, isnan(value) ? "not a number" : "infinite", names, run->trainer->output);
+    free(names);
+    return false;
+}
+
+/* Gradients of the window. False where the loss is not finite, or an interruption came (err->text is empty then). */
+static bool accumulate_window(struct run *run, const struct window *window, double *loss_sum, struct error *err)
+{
+    const struct trainer *trainer = run->trainer;
+    const struct epoch_plan *plan = &run->plan;
+    *loss_sum = 0;
+    err->text[0] = '\0';
+    trainer->backend->zero_gradients(trainer->device);
+    for (int m = window->first; m < window->last; m++) {
+        if (interrupt_seen())
+            return false;
+        uint32_t first = plan->starts[m];
+        uint32_t key = (uint32_t)run->state->epoch * (uint32_t)trainer->data->samples + first;
+        struct batch batch;
+        batch_fill(&batch, &run->buffer, trainer->data, plan->order + first, (int)(plan->starts[m + 1] - first), key);
+        batch.seed = (uint64_t)trainer->config.seed;
+        batch.step = (uint32_t)run->state->step;
+        double sum = trainer->backend->accumulate(trainer->device, &batch, 1.0 / (double)window->trained);
+        if (!check_finite(run, sum, "loss", m, m + 1, err))
+            return false;
+        *loss_sum += sum;
+    }
+    return true;
+}
+
+static void update(struct run *run, const struct step_result *result)
+{
+    const struct train_config *config = &run->trainer->config;
+    double clip = config->max_grad_norm > 0 ? config->max_grad_norm / (result->grad_norm + 1e-6) : 1.0;
+    struct adamw adamw = {
+        .learning_rate = result->learning_rate,
+        .beta1 = config->adam_beta1,
+        .beta2 = config->adam_beta2,
+        .epsilon = config->adam_epsilon,
+        .weight_decay = config->weight_decay,
+        .step = run->state->step + 1,
+        .grad_scale = clip < 1.0 ? clip : 1.0,
+    };
+    run->trainer->backend->update(run->trainer->device, &adamw);
+}
+
+static void advance(struct run *run, const struct window *window, const struct step_result *result)
+{
+    struct trainer_state *state = run->state;
+    state->step++;
+    state->tokens += result->tokens;
+    state->trained_tokens += result->trained;
+    state->loss_sum += result->loss;
+    state->loss_steps++;
+    state->total_loss += result->loss;
+    state->epochs_done = state->epoch + (double)window->last / run->plan.micro_batches;
+    state->epoch_step++;
+    run->interval_tokens += result->tokens;
+    run->interval_seconds += result->seconds;
+    if (window->last < run->plan.micro_batches)
+        return;
+    state->epoch++;
+    state->epoch_step = 0;
+    epoch_plan_free(&run->plan);
+    epoch_plan_init(&run->plan, run->trainer->data, &run->trainer->config, state->epoch);
+}
+
+static bool one_step(struct run *run, struct step_result *result, struct error *err)
+{
+    double began = seconds_now(), loss_sum;
+    struct window window = next_window(run);
+    if (!accumulate_window(run, &window, &loss_sum, err))
+        return false;
+    *result = (struct step_result){
+        .loss = loss_sum / (double)window.trained,
+        .grad_norm = run->trainer->backend->grad_norm(run->trainer->device),
+        .learning_rate = lr_schedule_at(&run->schedule, run->state->step),
+        .tokens = window.tokens,
+        .trained = window.trained,
+    };
+    if (!check_finite(run, result->grad_norm, "gradient", window.first, window.last, err))
+        return false;
+    update(run, result);
+    result->seconds = seconds_now() - began;
+    advance(run, &window, result);
+    return true;
+}
+
+static double interval_speed(const struct run *run)
+{
+    return run->interval_seconds > 0 ? (double)run->interval_tokens / run->interval_seconds : 0;
+}
+
+/* To metrics.jsonl and the log history, which takes the record. */
+static bool record(struct run *run, cJSON *entry, struct error *err)
+{
+    bool ok = metrics_write(&run->metrics, entry, err);
+    cJSON_AddItemToArray(run->state->log_history, entry);
+    return ok;
+}
+
+static bool log_step(struct run *run, const struct step_result *result, struct error *err)
+{
+    struct trainer_state *state = run->state;
+    double loss = state->loss_sum / state->loss_steps, speed = interval_speed(run);
+    cJSON *entry = cJSON_CreateObject();
+    cJSON_AddNumberToObject(entry, "step", (double)state->step);
+    cJSON_AddNumberToObject(entry, "loss", loss);
+    cJSON_AddNumberToObject(entry, "grad_norm", result->grad_norm);
+    cJSON_AddNumberToObject(entry, "learning_rate", result->learning_rate);
+    cJSON_AddNumberToObject(entry, "epoch", state->epochs_done);
+    cJSON_AddNumberToObject(entry, "tokens", (double)state->tokens);
+    cJSON_AddNumberToObject(entry, "tokens_per_second", speed);
+    cJSON_AddNumberToObject(entry, "trained_tokens", (double)state->trained_tokens);
+    cJSON_AddNumberToObject(entry, "seconds", run->interval_seconds);
+    char left[32];
+    progress_time_left(&run->progress, left);
+    progress_line(&run->progress,
+                  "step %lld/%lld  epoch %.2f  loss %.4f  grad_norm %.3g  learning_rate %.3g  %.0f tokens/s  %s left",
+                  state->step, state->max_steps, state->epochs_done, loss, result->grad_norm, result->learning_rate,
+                  speed, left);
+    state->loss_sum = 0;
+    state->loss_steps = 0;
+    run->interval_tokens = 0;
+    run->interval_seconds = 0;
+    return record(run, entry, err);
+}
+
+static bool evaluate(struct run *run, struct error *err)
+{
+    const struct trainer *trainer = run->trainer;
+    double began = seconds_now();
+    struct evaluation evaluation;
+    evaluate_dataset(&evaluation, trainer->backend, trainer->device, trainer->eval_data, &trainer->config);
+    if (interrupt_seen())
+        return true; /* half an evaluation is none */
+    cJSON *entry = cJSON_CreateObject();
+    cJSON_AddNumberToObject(entry, "step", (double)run->state->step);
+    cJSON_AddNumberToObject(entry, "eval_loss", evaluation_loss(&evaluation));
+    cJSON_AddNumberToObject(entry, "eval_perplexity", evaluation_perplexity(&evaluation));
+    cJSON_AddNumberToObject(entry, "eval_token_accuracy", evaluation_accuracy(&evaluation));
+    cJSON_AddNumberToObject(entry, "eval_tokens", (double)evaluation.trained);
+    cJSON_AddNumberToObject(entry, "eval_runtime", seconds_now() - began);
+    cJSON_AddNumberToObject(entry, "epoch", run->state->epochs_done);
+    progress_line(&run->progress, "step %lld/%lld  eval_loss %.4f  perplexity %.4g  token accuracy %.1f%%",
+                  run->state->step, run->state->max_steps, evaluation_loss(&evaluation),
+                  evaluation_perplexity(&evaluation), 100 * evaluation_accuracy(&evaluation));
+    return record(run, entry, err);
+}
+
+static bool save(struct run *run, struct error *err)
+{
+    if (run->saved_step == run->state->step)
+        return true;
+    if (!checkpoint_save(&run->source, run->state, err))
+        return false;
+    run->saved_step = run->state->step;
+    return true;
+}
+
+static bool is_due(long long step, long long last, int interval)
+{
+    return interval > 0 && (step % interval == 0 || step == last);
+}
+
+/* What is due after a step. */
+static bool after_step(struct run *run, const struct step_result *result, struct error *err)
+{
+    const struct train_config *config = &run->trainer->config;
+    long long step = run->state->step, last = run->state->max_steps;
+    progress_step(&run->progress, step, result->loss,
+                  result->seconds > 0 ? (double)result->tokens / result->seconds : 0);
+    if (config->logging_steps > 0 && step % config->logging_steps == 0 && !log_step(run, result, err))
+        return false;
+    bool evaluation_due = is_due(step, last, config->eval_steps) || step == last;
+    if (run->trainer->eval_data && evaluation_due && !evaluate(run, err))
+        return false;
+    return !is_due(step, last, config->save_steps) || save(run, err);
+}
+
+static bool resume(struct run *run, struct error *err)
+{
+    char *newest = checkpoint_newest(run->trainer->output, err);
+    bool ok = newest && checkpoint_load(&run->source, newest, run->state, err);
+    if (ok)
+        progress_line(&run->progress, "resuming from %s", newest);
+    free(newest);
+    run->saved_step = run->state->step;
+    return ok;
+}
+
+static bool begin(struct run *run, struct error *err)
+{
+    const struct trainer *trainer = run->trainer;
+    run->source = (struct checkpoint_source){
+        .program = trainer->program,
+        .backend = trainer->backend,
+        .device = trainer->device,
+        .config = &trainer->config,
+        .output = trainer->output,
+        .model = trainer->model,
+        .fingerprint = dataset_fingerprint(trainer->data),
+    };
+    run->saved_step = -1;
+    if (!lr_schedule_init(&run->schedule, &trainer->config, run->state->max_steps, err) ||
+        (trainer->resume && !resume(run, err)) ||
+        !metrics_open(&run->metrics, trainer->output, trainer->resume ? run->state->step : -1, err))
+        return false;
+    epoch_plan_init(&run->plan, trainer->data, &trainer->config, run->state->epoch);
+    batch_buffer_init(&run->buffer, trainer->config.per_device_train_batch_size * trainer->config.max_length);
+    progress_begin(&run->progress, run->state->step, run->state->max_steps);
+    return true;
+}
+
+static enum train_end loop(struct run *run, struct error *err)
+{
+    struct step_result result;
+    while (run->state->step < run->state->max_steps && !interrupt_seen()) {
+        if (one_step(run, &result, err) ? !after_step(run, &result, err) : err->text[0] != '\0')
+            return TRAIN_FAILED;
+    }
+    if (run->state->step >= run->state->max_steps)
+        return TRAIN_DONE;
+    return save(run, err) ? TRAIN_INTERRUPTED : TRAIN_FAILED;
+}
+
+enum train_end trainer_run(const struct trainer *trainer, struct trainer_state *state, struct error *err)
+{
+    struct run run = {.trainer = trainer, .state = state};
+    trainer_state_init(state, run_steps(trainer->data, &trainer->config));
+    enum train_end end = begin(&run, err) ? loop(&run, err) : TRAIN_FAILED;
+    progress_end(&run.progress);
+    metrics_close(&run.metrics);
+    batch_buffer_free(&run.buffer);
+    epoch_plan_free(&run.plan);
+    return end;
+}
