@@ -11,30 +11,18 @@
  * output element is always summed by one thread in the order of the blocks: its bits depend on its segment alone.
  *
  * Compute-bound: forward 2 products of T * T / 2 * HEAD_DIM multiply-adds per head, backward 7 (scores and probabilities are
- * made again, once for dq, once for dk and dv). Tunable: KEY_BLOCK (a multiple of VL), ROW_BLOCK (of ROW_TILE).
+ * made again, once for dq, once for dk and dv). Tunable: KEY_BLOCK, ROW_BLOCK, KEY_ROWS.
  */
 #ifndef LORAC_ATTENTION_H
 #define LORAC_ATTENTION_H
 
-#include "isa.h"
+#include "attention_tile.h"
 #include "exp.h"
-#include "shapes.h"
 
 #include <float.h>
 #include <math.h>
 #include <omp.h>
 #include <stdbool.h>
-
-enum {
-    GROUP = HEADS / KV_HEADS,
-    HEAD_LANES =
-        (HEAD_DIM + VL - 1) / VL * VL, /* a head's width in packed blocks: whole vectors, zeros behind HEAD_DIM */
-    KEY_BLOCK = 64,
-    ROW_TILE = 6,                                                /* rows of the register tile */
-    VECTOR_TILE = VL == 16 ? 4 : 2,                              /* and its vectors: 24 of 32 registers, or 12 of 16 */
-    KEY_ROWS = (KEY_BLOCK + ROW_TILE - 1) / ROW_TILE * ROW_TILE, /* a key block where keys are rows */
-    ROW_BLOCK = 96,
-};
 
 /* S sequences laid end to end: starts [count + 1], positions restart at each. */
 struct segments {
@@ -50,108 +38,6 @@ struct attention_view {
     int first_position; /* of row 0's query, counted from the first key */
     int window;
 };
-
-/* ---- small products and packing ---- */
-
-/* c [rows][vectors * VL] (+)= a [rows][depth] b [depth][vectors * VL]; one register tile. */
-ALWAYS_INLINE void attention_tile(float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t ldb,
-                                  int vectors, int depth, bool add)
-{
-    vec sum[ROW_TILE][VECTOR_TILE];
-#pragma GCC unroll 8
-    for (int i = 0; i < ROW_TILE; i++)
-#pragma GCC unroll 4
-        for (int j = 0; j < vectors; j++)
-            sum[i][j] = add ? vec_load(c + i * ldc + j * VL) : (vec){0};
-#pragma GCC unroll 1
-    for (int k = 0; k < depth; k++) {
-        vec right[VECTOR_TILE];
-#pragma GCC unroll 4
-        for (int j = 0; j < vectors; j++)
-            right[j] = vec_load(b + k * ldb + j * VL);
-#pragma GCC unroll 8
-        for (int i = 0; i < ROW_TILE; i++) {
-            vec left = vec_splat(a[i * lda + k]);
-#pragma GCC unroll 4
-            for (int j = 0; j < vectors; j++)
-                sum[i][j] = vec_fma(left, right[j], sum[i][j]);
-        }
-    }
-#pragma GCC unroll 8
-    for (int i = 0; i < ROW_TILE; i++)
-#pragma GCC unroll 4
-        for (int j = 0; j < vectors; j++)
-            vec_store(c + i * ldc + j * VL, sum[i][j]);
-}
-
-/* c [rows][width] (+)= a [rows][depth] b [depth][width]; rows a multiple of ROW_TILE, width (= ldc = ldb) of VL. */
-ALWAYS_INLINE void attention_product(float *c, const float *a, size_t lda, const float *b, int rows, int width,
-                                     int depth, bool add)
-{
-    for (int i = 0; i < rows; i += ROW_TILE) {
-        int j = 0;
-        for (; j + VECTOR_TILE * VL <= width; j += VECTOR_TILE * VL)
-            attention_tile(c + (size_t)i * width + j, width, a + i * lda, lda, b + j, width, VECTOR_TILE, depth, add);
-        for (; j < width; j += VL)
-            attention_tile(c + (size_t)i * width + j, width, a + i * lda, lda, b + j, width, 1, depth, add);
-    }
-}
-
-/* scores [rows][KEY_BLOCK] = a [rows][HEAD_DIM] times a packed transposed block [HEAD_DIM][KEY_BLOCK]. */
-NOINLINE void attention_scores(float *scores, const float *a, const float *transposed, int rows)
-{
-    attention_product(scores, a, HEAD_LANES, transposed, rows, KEY_BLOCK, HEAD_DIM, false);
-}
-
-/* sum [rows][HEAD_LANES] += weights [rows][depth] (row stride KEY_BLOCK) times a packed block [depth][HEAD_LANES]. */
-NOINLINE void attention_weighted_sum(float *sum, const float *weights, const float *block, int rows, int depth)
-{
-    attention_product(sum, weights, KEY_BLOCK, block, rows, HEAD_LANES, depth, true);
-}
-
-/* Copies one head's vector times scale, zeros behind it. */
-ALWAYS_INLINE void attention_copy_head(float *to, const float *from, float scale)
-{
-    for (int i = 0; i < HEAD_DIM; i++)
-        to[i] = from[i] * scale;
-    for (int i = HEAD_DIM; i < HEAD_LANES; i++)
-        to[i] = 0.0f;
-}
-
-/* to [padded][HEAD_LANES] = `count` keys or values, `stride` floats apart; zeros in the rest. */
-static void attention_pack_keys(float *to, const float *from, size_t stride, int count, int padded)
-{
-    for (int j = 0; j < count; j++)
-        attention_copy_head(to + j * HEAD_LANES, from + j * stride, 1.0f);
-    memset(to + count * HEAD_LANES, 0, (size_t)(padded - count) * HEAD_LANES * sizeof *to);
-}
-
-/* to [padded][HEAD_LANES] = scale times `rows` rows from row `first` on; `from` is the group's first head at row 0's token. */
-static void attention_pack_rows(float *to, const float *from, size_t stride, int first, int rows, int padded,
-                                float scale)
-{
-    for (int r = 0; r < rows; r++) {
-        int row = first + r;
-        attention_copy_head(to + r * HEAD_LANES, from + (size_t)(row / GROUP) * stride + row % GROUP * HEAD_DIM, scale);
-    }
-    memset(to + rows * HEAD_LANES, 0, (size_t)(padded - rows) * HEAD_LANES * sizeof *to);
-}
-
-/* to [HEAD_LANES][KEY_BLOCK] = the transposed of a packed block [KEY_BLOCK][HEAD_LANES]. */
-static void attention_transpose(float *to, const float *block)
-{
-    for (int j = 0; j < KEY_BLOCK; j += VL)
-        for (int i = 0; i < HEAD_LANES; i += VL) {
-            vec tile[VL];
-#pragma GCC unroll 16
-            for (int l = 0; l < VL; l++)
-                tile[l] = vec_load(block + (j + l) * HEAD_LANES + i);
-            vec_transpose(tile);
-#pragma GCC unroll 16
-            for (int l = 0; l < VL; l++)
-                vec_store(to + (i + l) * KEY_BLOCK + j, tile[l]);
-        }
-}
 
 /* ---- which keys a row sees ---- */
 
@@ -187,6 +73,13 @@ static inline void attention_mask(float *scores, const struct attention_view *vi
         scores[j] = j >= begin && j < end ? scores[j] : -INFINITY;
 }
 
+/* How many rows of a block from row `first` on see nothing of key `key` and what follows it, in whole ROW_STEPs. */
+static inline int attention_skip(const struct attention_view *view, int first, int key)
+{
+    int unseeing = (key - view->first_position) * GROUP - first;
+    return attention_max(0, unseeing / ROW_STEP * ROW_STEP);
+}
+
 /* ---- forward ---- */
 
 /* A block of rows on its way past the keys. */
@@ -194,36 +87,85 @@ struct attention_rows {
     _Alignas(64) float q[ROW_BLOCK * HEAD_LANES]; /* scaled */
     _Alignas(64) float out[ROW_BLOCK * HEAD_LANES];
     _Alignas(64) float scores[ROW_BLOCK * KEY_BLOCK];
-    float max[ROW_BLOCK], shrink[ROW_BLOCK], sum[ROW_BLOCK];
+    _Alignas(64) float max[ROW_BLOCK], shrink[ROW_BLOCK], sum[ROW_BLOCK];
 };
 
-/* Turns the scores into exp(score - max) with the row's new maximum, and shrinks what was summed under the old one. */
-static void attention_softmax(struct attention_rows *b, const struct attention_view *view, int first, int rows, int key)
+/* Transposes VL partial results of VL rows, so that they can be put together for all of these rows at once. */
+ALWAYS_INLINE void attention_turn(float part[VL][VL])
 {
-    for (int r = 0; r < rows; r++) {
-        float *scores = b->scores + r * KEY_BLOCK, max = b->max[r];
-        attention_mask(scores, view, first + r, key);
-#pragma omp simd reduction(max : max)
-        for (int j = 0; j < KEY_BLOCK; j++)
-            max = scores[j] > max ? scores[j] : max;
-        b->shrink[r] = b->max[r] - max;
-        b->max[r] = max;
+    vec rows[VL];
+#pragma GCC unroll 16
+    for (int i = 0; i < VL; i++)
+        rows[i] = vec_load(part[i]);
+    vec_transpose(rows);
+#pragma GCC unroll 16
+    for (int i = 0; i < VL; i++)
+        vec_store(part[i], rows[i]);
+}
+
+/* max [VL] of VL rows of scores becomes the maximum of itself and of the rows; shrink [VL] what its growth multiplies sums by. */
+static void attention_new_max(float *max, float *shrink, const float *scores)
+{
+    _Alignas(64) float part[VL][VL];
+    for (int r = 0; r < VL; r++) {
+        memcpy(part[r], scores + r * KEY_BLOCK, sizeof part[r]);
+        for (int j = VL; j < KEY_BLOCK; j += VL)
+#pragma omp simd
+            for (int l = 0; l < VL; l++)
+                part[r][l] = scores[r * KEY_BLOCK + j + l] > part[r][l] ? scores[r * KEY_BLOCK + j + l] : part[r][l];
     }
+    attention_turn(part);
 #pragma omp simd
-    for (int r = 0; r < ROW_BLOCK; r++)
-        b->shrink[r] = exp_float(b->shrink[r]);
-    for (int r = 0; r < rows; r++) {
-        float *scores = b->scores + r * KEY_BLOCK, *out = b->out + r * HEAD_LANES, sum = 0;
-        const float max = b->max[r], shrink = b->shrink[r];
-#pragma omp simd reduction(+ : sum)
-        for (int j = 0; j < KEY_BLOCK; j++) {
-            scores[j] = exp_float(scores[j] - max);
-            sum += scores[j];
-        }
-        b->sum[r] = b->sum[r] * shrink + sum;
+    for (int r = 0; r < VL; r++) {
+        float old = max[r], new = old;
+        for (int l = 0; l < VL; l++)
+            new = part[l][r] > new ? part[l][r] : new;
+        shrink[r] = exp_float(old - new);
+        max[r] = new;
+    }
+}
+
+/* VL rows of scores become exp(score - max), and are added to sum [VL]. */
+static void attention_exponentials(float *sum, const float *shrink, const float *max, float *scores)
+{
+    _Alignas(64) float part[VL][VL];
+    for (int r = 0; r < VL; r++) {
+        memset(part[r], 0, sizeof part[r]);
+        for (int j = 0; j < KEY_BLOCK; j += VL)
 #pragma omp simd
-        for (int i = 0; i < HEAD_LANES; i++)
-            out[i] *= shrink;
+            for (int l = 0; l < VL; l++) {
+                float p = exp_float(scores[r * KEY_BLOCK + j + l] - max[r]);
+                scores[r * KEY_BLOCK + j + l] = p;
+                part[r][l] += p;
+            }
+    }
+    attention_turn(part);
+#pragma omp simd
+    for (int r = 0; r < VL; r++) {
+        float total = sum[r] * shrink[r];
+        for (int l = 0; l < VL; l++)
+            total += part[l][r];
+        sum[r] = total;
+    }
+}
+
+/* Turns the scores of rows [begin, end) of the block into exp(score - max) with each row's new maximum, and shrinks what was
+ * summed under the old one. end is rounded up to whole vectors of rows. */
+static void attention_softmax(struct attention_rows *b, const struct attention_view *view, int first, int begin,
+                              int end, int key)
+{
+    for (int r = begin; r < end; r += VL) {
+        float *scores = b->scores + r * KEY_BLOCK;
+        for (int l = 0; l < VL; l++)
+            attention_mask(scores + l * KEY_BLOCK, view, first + r + l, key);
+        attention_new_max(b->max + r, b->shrink + r, scores);
+        attention_exponentials(b->sum + r, b->shrink + r, b->max + r, scores);
+    }
+    for (int r = begin; r < end; r++) {
+        float *out = b->out + r * HEAD_LANES;
+        if (b->shrink[r] != 1.0f)
+            for (int i = 0; i < HEAD_LANES; i++)
+                out[i] *= b->shrink[r];
     }
 }
 
@@ -247,20 +189,21 @@ NOINLINE void attention_rows_fwd(float *out, float *lse, const struct attention_
     _Alignas(64) float block[KEY_BLOCK * HEAD_LANES], transposed[HEAD_LANES * KEY_BLOCK];
     int padded = (rows + ROW_TILE - 1) / ROW_TILE * ROW_TILE, last = attention_position(view, first + rows - 1);
     attention_pack_rows(b.q, view->q, QKV, first, rows, padded, 1.0f / sqrtf((float)HEAD_DIM));
-    memset(b.out, 0, (size_t)padded * HEAD_LANES * sizeof *b.out);
+    memset(b.out, 0, sizeof b.out);
+    memset(b.scores, 0, sizeof b.scores);
     for (int r = 0; r < ROW_BLOCK; r++) {
         b.max[r] = -FLT_MAX;
-        b.shrink[r] = b.sum[r] = 0;
+        b.sum[r] = 0;
     }
     int key = attention_first_key(view, attention_position(view, first)) / KEY_BLOCK * KEY_BLOCK;
     for (; key <= last; key += KEY_BLOCK) {
-        int keys = attention_min(KEY_BLOCK, last + 1 - key);
+        int keys = attention_min(KEY_BLOCK, last + 1 - key), skip = attention_skip(view, first, key);
         attention_pack_keys(block, view->k + key * view->kv_stride, view->kv_stride, keys, KEY_BLOCK);
         attention_transpose(transposed, block);
-        attention_scores(b.scores, b.q, transposed, padded);
-        attention_softmax(&b, view, first, rows, key);
+        attention_scores(b.scores + skip * KEY_BLOCK, b.q + skip * HEAD_LANES, transposed, padded - skip);
+        attention_softmax(&b, view, first, skip, rows, key);
         attention_pack_keys(block, view->v + key * view->kv_stride, view->kv_stride, keys, KEY_BLOCK);
-        attention_weighted_sum(b.out, b.scores, block, padded, keys);
+        attention_weighted_sum(b.out + skip * HEAD_LANES, b.scores + skip * KEY_BLOCK, block, padded - skip, keys);
     }
     attention_finish(out, lse, &b, first, rows);
 }
@@ -360,14 +303,14 @@ NOINLINE void attention_dq(const struct attention_gradient *g, const struct atte
     memset(dq, 0, sizeof dq);
     int key = attention_first_key(view, attention_position(view, first)) / KEY_BLOCK * KEY_BLOCK;
     for (; key <= last; key += KEY_BLOCK) {
-        int keys = attention_min(KEY_BLOCK, last + 1 - key);
+        int keys = attention_min(KEY_BLOCK, last + 1 - key), skip = attention_skip(view, first, key);
         attention_pack_keys(block, view->v + key * view->kv_stride, view->kv_stride, keys, KEY_BLOCK);
         attention_transpose(transposed, block);
-        attention_scores(dp, dout, transposed, padded);
+        attention_scores(dp + skip * KEY_BLOCK, dout + skip * HEAD_LANES, transposed, padded - skip);
         attention_pack_keys(block, view->k + key * view->kv_stride, view->kv_stride, keys, KEY_BLOCK);
         attention_transpose(transposed, block);
-        attention_scores(scores, q, transposed, padded);
-        for (int r = 0; r < rows; r++) {
+        attention_scores(scores + skip * KEY_BLOCK, q + skip * HEAD_LANES, transposed, padded - skip);
+        for (int r = skip; r < rows; r++) {
             float *s = scores + r * KEY_BLOCK;
             const float *d = dp + r * KEY_BLOCK, row_lse = lse[r], row_delta = delta[r];
             attention_mask(s, view, first + r, key);
@@ -375,7 +318,7 @@ NOINLINE void attention_dq(const struct attention_gradient *g, const struct atte
             for (int j = 0; j < KEY_BLOCK; j++)
                 s[j] = exp_float(s[j] - row_lse) * (d[j] - row_delta);
         }
-        attention_weighted_sum(dq, scores, block, padded, keys);
+        attention_weighted_sum(dq + skip * HEAD_LANES, scores + skip * KEY_BLOCK, block, padded - skip, keys);
     }
     for (int r = 0; r < rows; r++) {
         float *to = g->dq + (size_t)((first + r) / GROUP) * QKV + (first + r) % GROUP * HEAD_DIM;
@@ -433,10 +376,11 @@ NOINLINE void attention_dk_dv(const struct attention_gradient *g, const struct a
     attention_pack_keys(v, view->v + key * view->kv_stride, view->kv_stride, keys, KEY_ROWS);
     memset(dk, 0, sizeof dk);
     memset(dv, 0, sizeof dv);
-    int padded = (keys + ROW_TILE - 1) / ROW_TILE * ROW_TILE;
     int queries = view->window > 0 ? attention_min(length, key + keys - 1 + view->window) : length;
     for (int first = key * GROUP; first < queries * GROUP; first += KEY_BLOCK) {
         int columns = attention_min(KEY_BLOCK, queries * GROUP - first);
+        int seen = attention_min(keys, attention_position(view, first + columns - 1) - key + 1);
+        int padded = (seen + ROW_TILE - 1) / ROW_TILE * ROW_TILE;
         attention_pack_columns(&c, g, view, first, columns);
         attention_scores(c.p, k, c.q_transposed, padded);
         attention_scores(c.ds, v, c.dout_transposed, padded);
@@ -472,8 +416,7 @@ static void attention_bwd(float *dqkv, float *delta, const float *dout, const fl
     attention_delta(delta, dout, out, segments.starts[segments.count]);
     for (int s = 0; s < segments.count; s++) {
         int start = segments.starts[s], length = segments.starts[s + 1] - start;
-        int row_blocks = (length * GROUP + ROW_BLOCK - 1) / ROW_BLOCK,
-            key_blocks = (length + KEY_BLOCK - 1) / KEY_BLOCK;
+        int row_blocks = (length * GROUP + ROW_BLOCK - 1) / ROW_BLOCK, key_blocks = (length + KEY_ROWS - 1) / KEY_ROWS;
 #pragma omp for schedule(dynamic) collapse(2) nowait
         for (int head = 0; head < KV_HEADS; head++)
             for (int block = 0; block < row_blocks + key_blocks; block++) {
@@ -486,9 +429,9 @@ static void attention_bwd(float *dqkv, float *delta, const float *dout, const fl
                                                .dq = row + head * GROUP * HEAD_DIM,
                                                .dk = row + Q_WIDTH + head * HEAD_DIM,
                                                .dv = row + Q_WIDTH + KV_WIDTH + head * HEAD_DIM};
-                int key = block * KEY_BLOCK, first = (row_blocks + key_blocks - 1 - block) * ROW_BLOCK;
+                int key = block * KEY_ROWS, first = (row_blocks + key_blocks - 1 - block) * ROW_BLOCK;
                 if (block < key_blocks)
-                    attention_dk_dv(&g, &view, key, attention_min(KEY_BLOCK, length - key), length);
+                    attention_dk_dv(&g, &view, key, attention_min(KEY_ROWS, length - key), length);
                 else
                     attention_dq(&g, &view, first, attention_min(ROW_BLOCK, length * GROUP - first));
             }

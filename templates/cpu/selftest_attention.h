@@ -35,14 +35,8 @@ static void attention_case_open(struct attention_case *c, struct selftest *s, st
 
 static void attention_case_close(struct attention_case *c)
 {
-    free(c->qkv);
-    free(c->out);
-    free(c->lse);
-    free(c->dout);
-    free(c->dqkv);
-    free(c->delta);
-    free(c->wide_qkv);
-    free(c->wide_dout);
+    void *all[] = {c->qkv, c->out, c->lse, c->dout, c->dqkv, c->delta, c->wide_qkv, c->wide_dout};
+    selftest_free(all, sizeof all / sizeof *all);
 }
 
 /* The longest sums are those over the rows that see a key; beside them a score and the exponential that it is put through. */

@@ -10,7 +10,9 @@
 #include "reference.h"
 #include "shapes.h"
 
+#include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct selftest {
@@ -53,6 +55,13 @@ static float *selftest_floats(size_t n)
 static double *selftest_doubles(size_t n)
 {
     return allocate(n * sizeof(double), "selftest");
+}
+
+/* Frees count blocks. */
+static void selftest_free(void **blocks, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(blocks[i]);
 }
 
 //@ if plan.weight_dtype == "f32" then

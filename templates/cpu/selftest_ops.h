@@ -1,0 +1,289 @@
+/* Checks of the kernels that are neither products nor attention: norms, rotary embedding, SwiGLU, embedding, rows, loss, AdamW.
+ *
+ * Each function checks forward and backward at one T, or R; the references' own backward passes are held against finite
+ * differences at the end.
+ */
+#ifndef LORAC_SELFTEST_OPS_H
+#define LORAC_SELFTEST_OPS_H
+
+#include "adamw.h"
+#include "cross_entropy.h"
+#include "embedding.h"
+#include "rmsnorm.h"
+#include "rope.h"
+#include "rows.h"
+#include "selftest_check.h"
+#include "swiglu.h"
+
+/* Sizes of what a line is about. */
+struct shape_text {
+    char text[48];
+};
+
+static struct shape_text shape_text(const char *name, size_t count, int width)
+{
+    struct shape_text shape;
+    snprintf(shape.text, sizeof shape.text, "%s=%zu width=%d", name, count, width);
+    return shape;
+}
+
+/* Adds base to expected: for kernels that accumulate. */
+static void add_widened(double *expected, const float *base, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        expected[i] += base[i];
+}
+
+static void check_rmsnorm(struct selftest *s, int T)
+{
+    size_t n = (size_t)T * HIDDEN;
+    struct shape_text shape = shape_text("T", T, HIDDEN);
+    float *x = selftest_random(s, n, 2), *weight = selftest_random(s, HIDDEN, 1), *y = selftest_floats(n),
+          *rstd = selftest_floats(T);
+    float *dy = selftest_random(s, n, 1), *dx = selftest_random(s, n, 1);
+    double *wide_x = reference_widen(x, n), *wide_weight = reference_widen(weight, HIDDEN),
+           *wide_dy = reference_widen(dy, n);
+    double *expected = selftest_doubles(n), limit = reference_limit(HIDDEN, 6);
+#pragma omp parallel num_threads(s->threads)
+    rmsnorm_fwd(y, rstd, x, weight, T);
+    reference_rmsnorm(expected, wide_x, wide_weight, RMS_NORM_EPS, T, HIDDEN);
+    selftest_compare(s, "rmsnorm_fwd", shape.text, y, expected, n, limit);
+    reference_rmsnorm_backward(expected, wide_dy, wide_x, wide_weight, RMS_NORM_EPS, T, HIDDEN);
+    add_widened(expected, dx, n);
+#pragma omp parallel num_threads(s->threads)
+    rmsnorm_bwd(dx, dy, x, rstd, weight, T);
+    selftest_compare(s, "rmsnorm_bwd", shape.text, dx, expected, n, limit);
+    void *all[] = {x, weight, y, rstd, dy, dx, wide_x, wide_weight, wide_dy, expected};
+    selftest_free(all, sizeof all / sizeof *all);
+}
+//@ if plan.model.qk_norm then
+
+static void check_head_norm(struct selftest *s, int T)
+{
+    const struct reference_heads heads = {HEADS, KV_HEADS, HEAD_DIM};
+    size_t n = (size_t)T * QKV;
+    struct shape_text shape = shape_text("T", T, QKV);
+    float *qkv = selftest_random(s, n, 2), *q_weight = selftest_random(s, HEAD_DIM, 1),
+          *k_weight = selftest_random(s, HEAD_DIM, 1);
+    float *y = selftest_floats(n), *rstd = selftest_floats((size_t)T * (HEADS + KV_HEADS)),
+          *dqkv = selftest_random(s, n, 1);
+    double *wide = reference_widen(qkv, n), *wide_q = reference_widen(q_weight, HEAD_DIM),
+           *wide_k = reference_widen(k_weight, HEAD_DIM);
+    double *wide_dy = reference_widen(dqkv, n), *expected = selftest_doubles(n), limit = reference_limit(HEAD_DIM, 6);
+#pragma omp parallel num_threads(s->threads)
+    {
+        head_norm_fwd(y, rstd, qkv, q_weight, k_weight, T);
+        head_norm_bwd(dqkv, qkv, rstd, q_weight, k_weight, T);
+    }
+    reference_head_norm(expected, wide, wide_q, wide_k, RMS_NORM_EPS, T, &heads);
+    selftest_compare(s, "head_norm_fwd", shape.text, y, expected, n, limit);
+    reference_head_norm_backward(expected, wide_dy, wide, wide_q, wide_k, RMS_NORM_EPS, T, &heads);
+    selftest_compare(s, "head_norm_bwd", shape.text, dqkv, expected, n, limit);
+    void *all[] = {qkv, q_weight, k_weight, y, rstd, dqkv, wide, wide_q, wide_k, wide_dy, expected};
+    selftest_free(all, sizeof all / sizeof *all);
+}
+//@ end
+
+static void check_rope(struct selftest *s, int T)
+{
+    const struct reference_heads heads = {HEADS, KV_HEADS, HEAD_DIM};
+    size_t n = (size_t)T * QKV, table = (size_t)T * (HEAD_DIM / 2);
+    struct shape_text shape = shape_text("T", T, QKV);
+    float *qkv = selftest_random(s, n, 2), *cosine = selftest_random(s, table, 1), *sine = selftest_random(s, table, 1);
+    double *wide = reference_widen(qkv, n), *wide_cosine = reference_widen(cosine, table),
+           *wide_sine = reference_widen(sine, table);
+    int32_t *position = allocate(T * sizeof *position, "selftest");
+    for (int t = 0; t < T; t++)
+        position[t] = T - 1 - t;
+#pragma omp parallel num_threads(s->threads)
+    rope_fwd(qkv, position, cosine, sine, T);
+    reference_rope(wide, position, wide_cosine, wide_sine, T, &heads);
+    selftest_compare(s, "rope_fwd", shape.text, qkv, wide, n, reference_limit(2, 0));
+#pragma omp parallel num_threads(s->threads)
+    rope_bwd(qkv, position, cosine, sine, T);
+    reference_rope_backward(wide, position, wide_cosine, wide_sine, T, &heads);
+    selftest_compare(s, "rope_bwd", shape.text, qkv, wide, n, reference_limit(4, 0));
+    void *all[] = {qkv, cosine, sine, wide, wide_cosine, wide_sine, position};
+    selftest_free(all, sizeof all / sizeof *all);
+}
+
+static void check_swiglu(struct selftest *s, int T)
+{
+    size_t n = (size_t)T * INTERMEDIATE;
+    struct shape_text shape = shape_text("T", T, INTERMEDIATE);
+    float *gate_up = selftest_random(s, 2 * n, 8), *dact = selftest_random(s, n, 1), *act = selftest_floats(n),
+          *dgate_up = selftest_floats(2 * n);
+    double *wide = reference_widen(gate_up, 2 * n), *wide_dact = reference_widen(dact, n),
+           *expected = selftest_doubles(2 * n);
+    gate_up[0] = -200; /* e^200 is no float: the sigmoid is 0 */
+    wide[0] = -200;
+#pragma omp parallel num_threads(s->threads)
+    {
+        swiglu_fwd(act, gate_up, T);
+        swiglu_bwd(dgate_up, dact, gate_up, T);
+    }
+    reference_swiglu(expected, wide, T, INTERMEDIATE);
+    selftest_compare(s, "swiglu_fwd", shape.text, act, expected, n, reference_limit(1, 6));
+    reference_swiglu_backward(expected, wide_dact, wide, T, INTERMEDIATE);
+    selftest_compare(s, "swiglu_bwd", shape.text, dgate_up, expected, 2 * n, reference_limit(1, 10));
+    void *all[] = {gate_up, dact, act, dgate_up, wide, wide_dact, expected};
+    selftest_free(all, sizeof all / sizeof *all);
+}
+
+/* The table's first rows are enough. Every second token is the same one. */
+static void check_embedding(struct selftest *s, int T)
+{
+    enum { ROWS = VOCAB < 300 ? VOCAB : 300 };
+    size_t n = (size_t)T * HIDDEN, table = (size_t)ROWS * HIDDEN;
+    struct shape_text shape = shape_text("T", T, HIDDEN);
+    float *x = selftest_floats(n);
+    double *wide_table = selftest_doubles(table), *expected = selftest_doubles(n);
+    weight_t *weight = selftest_weights(s, wide_table, table);
+    int32_t *ids = allocate(T * sizeof *ids, "selftest");
+    for (int t = 0; t < T; t++)
+        ids[t] = t % 2 ? ROWS - 1 : t * 7 % ROWS;
+    for (int t = 0; t < T; t++)
+        memcpy(expected + (size_t)t * HIDDEN, wide_table + (size_t)ids[t] * HIDDEN, HIDDEN * sizeof *expected);
+#pragma omp parallel num_threads(s->threads)
+    embedding_fwd(x, weight, ids, T);
+    selftest_compare(s, "embedding_fwd", shape.text, x, expected, n, FLT_MIN);
+    void *all[] = {x, wide_table, expected, weight, ids};
+    selftest_free(all, sizeof all / sizeof *all);
+}
+//@ if plan.train_embedding then
+
+static void check_trained_embedding(struct selftest *s, int T)
+{
+    enum { ROWS = VOCAB < 300 ? VOCAB : 300 };
+    size_t n = (size_t)T * HIDDEN, table = (size_t)ROWS * HIDDEN;
+    struct shape_text shape = shape_text("T", T, HIDDEN);
+    float *weight = selftest_random(s, table, 1), *dx = selftest_random(s, n, 1), *x = selftest_floats(n);
+    double *dweight = reference_widen(weight, table), *expected = selftest_doubles(n);
+    int32_t *ids = allocate(T * sizeof *ids, "selftest");
+    for (int t = 0; t < T; t++) {
+        ids[t] = t % 2 ? ROWS - 1 : t * 7 % ROWS;
+        for (int i = 0; i < HIDDEN; i++) {
+            expected[(size_t)t * HIDDEN + i] = weight[(size_t)ids[t] * HIDDEN + i];
+            dweight[(size_t)ids[t] * HIDDEN + i] += dx[(size_t)t * HIDDEN + i];
+        }
+    }
+#pragma omp parallel num_threads(s->threads)
+    {
+        embedding_trained_fwd(x, weight, ids, T);
+        embedding_bwd(weight, dx, ids, T);
+    }
+    selftest_compare(s, "embedding_trained_fwd", shape.text, x, expected, n, FLT_MIN);
+    selftest_compare(s, "embedding_bwd", shape.text, weight, dweight, table, reference_limit(T, 0));
+    void *all[] = {weight, dx, x, dweight, expected, ids};
+    selftest_free(all, sizeof all / sizeof *all);
+}
+//@ end
+
+/* Every third row of 3 R, there and back. */
+static void check_rows(struct selftest *s, int R)
+{
+    size_t n = (size_t)3 * R * HIDDEN;
+    struct shape_text shape = shape_text("R", R, HIDDEN);
+    float *x = selftest_random(s, n, 1), *y = selftest_floats((size_t)R * HIDDEN), *back = selftest_floats(n);
+    double *expected = selftest_doubles(n);
+    int32_t *rows = allocate(R * sizeof *rows, "selftest");
+    for (int r = 0; r < R; r++) {
+        rows[r] = 3 * r + r % 3;
+        for (int i = 0; i < HIDDEN; i++)
+            expected[(size_t)rows[r] * HIDDEN + i] = x[(size_t)rows[r] * HIDDEN + i];
+    }
+#pragma omp parallel num_threads(s->threads)
+    {
+        gather_rows(y, x, rows, R);
+        scatter_rows(back, y, rows, R);
+    }
+    selftest_compare(s, "gather_rows, scatter_rows", shape.text, back, expected, n, FLT_MIN);
+    void *all[] = {x, y, back, expected, rows};
+    selftest_free(all, sizeof all / sizeof *all);
+}
+
+/* Losses and best columns of both kernels; one label is not trained, one row has its largest logit twice. */
+static void check_cross_entropy(struct selftest *s, int R)
+{
+    size_t n = (size_t)R * VOCAB;
+    struct shape_text shape = shape_text("R", R, VOCAB);
+    float *logits = selftest_random(s, n, 10), *found = selftest_floats(R), scale = 0.37f;
+    int32_t *labels = allocate(R * sizeof *labels, "selftest"), *best = allocate(R * sizeof *best, "selftest");
+    int32_t *expected_best = allocate(R * sizeof *best, "selftest");
+    logits[VOCAB - 1] = logits[VOCAB / 2] = 11;
+    double *wide = reference_widen(logits, n), *loss = selftest_doubles(R), *expected = selftest_doubles(R),
+           *dlogits = selftest_doubles(n);
+    for (int r = 0; r < R; r++)
+        labels[r] = r == 1 ? -100 : (VOCAB - 1) / (r + 1);
+    reference_cross_entropy(expected, expected_best, wide, labels, R, VOCAB);
+    reference_cross_entropy_backward(dlogits, wide, labels, scale, R, VOCAB);
+#pragma omp parallel num_threads(s->threads)
+    cross_entropy_fwd(loss, best, logits, labels, R);
+    for (int r = 0; r < R; r++)
+        found[r] = (float)loss[r];
+    selftest_compare(s, "cross_entropy_fwd", shape.text, found, expected, R, reference_limit(1, 4));
+    bool same = !memcmp(best, expected_best, R * sizeof *best);
+    selftest_line(s, "cross_entropy_fwd, best", shape.text, same ? 0 : INFINITY, 0);
+#pragma omp parallel num_threads(s->threads)
+    cross_entropy_fwd_bwd(loss, logits, labels, scale, R);
+    for (int r = 0; r < R; r++)
+        found[r] = (float)loss[r];
+    selftest_compare(s, "cross_entropy_fwd_bwd, loss", shape.text, found, expected, R, reference_limit(1, 4));
+    /* a logit near 20 below the largest is off by 20 epsilon before it is exponentiated */
+    selftest_compare(s, "cross_entropy_fwd_bwd", shape.text, logits, dlogits, n, reference_limit(1, 20));
+    void *all[] = {logits, found, labels, best, expected_best, wide, loss, expected, dlogits};
+    selftest_free(all, sizeof all / sizeof *all);
+}
+
+/* Three steps from nothing; one block and a part of one more. */
+static void check_adamw(struct selftest *s)
+{
+    size_t n = PARAMETER_BLOCK + 37;
+    struct shape_text shape = shape_text("n", n, 1);
+    float *p = selftest_random(s, n, 1e-2f), *g = selftest_random(s, n, 1), *m = selftest_floats(n),
+          *v = selftest_floats(n), norm = 0;
+    double *wide_p = reference_widen(p, n), *wide_g = reference_widen(g, n), *wide_m = selftest_doubles(n),
+           *wide_v = selftest_doubles(n);
+    double sums[2], expected_norm = sqrt(reference_dot(wide_g, wide_g, n));
+    for (int step = 1; step <= 3; step++) {
+        const struct adamw adamw = {1e-2, 0.9, 0.999, 1e-8, 0.1, step, 1.0 / step};
+        reference_adamw(wide_p, wide_m, wide_v, wide_g, n, &adamw);
+#pragma omp parallel num_threads(s->threads)
+        adamw_update(p, g, m, v, n, &adamw);
+    }
+    selftest_compare(s, "adamw_update", shape.text, p, wide_p, n, reference_limit(1, 12));
+    selftest_compare(s, "adamw_update, m", shape.text, m, wide_m, n, reference_limit(1, 6));
+    selftest_compare(s, "adamw_update, v", shape.text, v, wide_v, n, reference_limit(1, 6));
+#pragma omp parallel num_threads(s->threads)
+    {
+        double found = gradient_norm(g, n, sums);
+#pragma omp master
+        norm = (float)found;
+    }
+    selftest_compare(s, "gradient_norm", shape.text, &norm, &expected_norm, 1, reference_limit(1, 0));
+    void *all[] = {p, g, m, v, wide_p, wide_g, wide_m, wide_v};
+    selftest_free(all, sizeof all / sizeof *all);
+}
+
+static void selftest_ops(struct selftest *s)
+{
+    static const int counts[] = {1, 3, 17, 37};
+    for (int i = 0; i < 4; i++) {
+        check_rmsnorm(s, counts[i]);
+        //@ if plan.model.qk_norm then
+        check_head_norm(s, counts[i]);
+        //@ end
+        check_rope(s, counts[i]);
+        check_swiglu(s, counts[i]);
+        check_embedding(s, counts[i]);
+        //@ if plan.train_embedding then
+        check_trained_embedding(s, counts[i]);
+        //@ end
+        check_rows(s, counts[i]);
+    }
+    check_cross_entropy(s, 1);
+    check_cross_entropy(s, 5);
+    check_adamw(s);
+}
+
+#endif
