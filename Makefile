@@ -23,7 +23,7 @@ march_avx512 := -march=x86-64-v4 -mprefer-vector-width=512
 march_avx2 := -march=x86-64-v3
 march_portable :=
 
-flags := -std=c11 -g $(WARNINGS) -fopenmp @$(libraries)/compile -MMD -MP $(CFLAGS)
+flags := -std=c11 $(WARNINGS) -fopenmp @$(libraries)/compile -MMD -MP $(CFLAGS)
 base_flags := -O2 $(flags)
 kernel_flags := -O3 -fno-math-errno -fno-trapping-math $(flags)
 

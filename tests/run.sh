@@ -84,7 +84,7 @@ part_style() {
 }
 
 part_sanitize() {
-    local flags="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
+    local flags="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g"
     local make_it=($MAKE build=build/sanitize "CFLAGS=$flags" setup_done=1)
     built "unit tests are built with sanitizers" "${make_it[@]}" unit_tests || return
     unit_programs build/sanitize | report
