@@ -67,7 +67,7 @@ static cJSON *evaluate(struct recipe *recipe, struct sandbox *sandbox, const cha
 static cJSON *run(struct recipe *recipe, const char *text, size_t length, struct messages *messages)
 {
     struct sandbox sandbox;
-    char *directory = path_directory(recipe->path), *home = lorac_home(), *library = path_join(home, "recipes");
+    char *directory = path_directory(recipe->path), *home = lorac_home(), *library = path_from(home, "recipes");
     const struct recipe_places places = {directory, library};
     sandbox_open(&sandbox, MEMORY, INSTRUCTIONS,
                  "a recipe has string, table, math, utf8, require and hf_config, but no files, programs or clock");

@@ -29,7 +29,7 @@ static int hf_config(lua_State *L)
 {
     const struct recipe_places *places = lua_touserdata(L, lua_upvalueindex(1));
     const char *name = luaL_checkstring(L, 1), *end = NULL;
-    char *path = path_join(places->directory, name);
+    char *path = path_from(places->directory, name);
     size_t length;
     char *text = text_file_read(path, &length);
     if (!text) {
@@ -84,7 +84,7 @@ static char *find_module(const struct recipe_places *places, const char *name, s
         char *file = module_file(name, all_dots != 0);
         const char *const directories[] = {places->directory, places->library};
         for (int i = 0; i < 2; i++) {
-            char *path = path_join(directories[i], file);
+            char *path = path_from(directories[i], file);
             char *text = text_file_read(path, length);
             if (text) {
                 *shown = i == 0 ? path : format_text("recipes/%s", file);

@@ -47,7 +47,7 @@ char *path_directory(const char *path)
     return slash == path ? format_text("/") : format_text("%.*s", (int)(slash - path), path);
 }
 
-char *path_join(const char *directory, const char *name)
+char *path_from(const char *directory, const char *name)
 {
     if (*name == '/' || strcmp(directory, ".") == 0)
         return format_text("%s", name);

@@ -12,6 +12,6 @@ char *text_file_read(const char *path, size_t *length);
 char *path_directory(const char *path);
 
 /* directory/name, or name where the directory is "." or name begins with '/' (free() it). */
-char *path_join(const char *directory, const char *name);
+char *path_from(const char *directory, const char *name);
 
 #endif

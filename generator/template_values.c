@@ -1,0 +1,206 @@
+#include "template_values.h"
+#include "lua_json.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- tables ---- */
+
+/* __index of a plan's table. Upvalues: the table's path, and the names whose value is null. */
+static int missing_field(lua_State *L)
+{
+    lua_settop(L, 2);
+    if (lua_type(L, 2) != LUA_TSTRING)
+        return 0; /* past the end of a list */
+    lua_pushvalue(L, 2);
+    if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL)
+        return 0;
+    return luaL_error(L, "'%s.%s' is nil", lua_tostring(L, lua_upvalueindex(1)), lua_tostring(L, 2));
+}
+
+static void push_strict(lua_State *L, const cJSON *json, const char *path);
+
+/* Fills the table at the top of the stack; the names of null members go into the table below it. */
+static void set_members(lua_State *L, const cJSON *json, const char *path)
+{
+    lua_Integer i = 0;
+    for (const cJSON *item = json->child; item; item = item->next) {
+        i++;
+        if (cJSON_IsNull(item) && item->string) {
+            lua_pushboolean(L, true);
+            lua_setfield(L, -3, item->string);
+        } else if (item->string) {
+            push_strict(L, item, lua_pushfstring(L, "%s.%s", path, item->string));
+            lua_remove(L, -2);
+            lua_setfield(L, -2, item->string);
+        } else {
+            push_strict(L, item, lua_pushfstring(L, "%s[%d]", path, (int)i));
+            lua_remove(L, -2);
+            lua_rawseti(L, -2, i);
+        }
+    }
+}
+
+static void push_strict(lua_State *L, const cJSON *json, const char *path)
+{
+    if (!cJSON_IsArray(json) && !cJSON_IsObject(json)) {
+        json_to_lua(L, json);
+        return;
+    }
+    luaL_checkstack(L, 8, "the plan is nested too deep");
+    lua_newtable(L); /* names of null members */
+    lua_newtable(L);
+    set_members(L, json, path);
+    lua_newtable(L);
+    lua_pushstring(L, path);
+    lua_pushvalue(L, -4);
+    lua_pushcclosure(L, missing_field, 2);
+    lua_setfield(L, -2, "__index");
+    lua_setmetatable(L, -2);
+    lua_remove(L, -2);
+}
+
+/* ---- functions ---- */
+
+static void add_escaped(luaL_Buffer *buffer, const char *s, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)s[i];
+        char octal[8];
+        if (c == '\n') {
+            luaL_addstring(buffer, "\\n");
+        } else if (c == '\t') {
+            luaL_addstring(buffer, "\\t");
+        } else if (c < ' ' || c == 127) {
+            snprintf(octal, sizeof octal, "\\%03o", c);
+            luaL_addstring(buffer, octal);
+        } else {
+            if (c == '"' || c == '\\' || (c == '?' && i > 0 && s[i - 1] == '?')) /* ??= would be a trigraph */
+                luaL_addchar(buffer, '\\');
+            luaL_addchar(buffer, (char)c);
+        }
+    }
+}
+
+static int c_string(lua_State *L)
+{
+    size_t length;
+    luaL_checktype(L, 1, LUA_TSTRING);
+    const char *s = lua_tolstring(L, 1, &length);
+    luaL_Buffer buffer;
+    luaL_buffinit(L, &buffer);
+    luaL_addchar(&buffer, '"');
+    add_escaped(&buffer, s, length);
+    luaL_addchar(&buffer, '"');
+    luaL_pushresult(&buffer);
+    return 1;
+}
+
+/* The shortest decimal that reads back the same, with a point or an exponent so that C takes it for a floating constant. */
+static void shortest(char *text, size_t size, double x, int digits, bool single)
+{
+    for (int precision = 1; precision <= digits; precision++) {
+        snprintf(text, size, "%.*g", precision, x);
+        if (single ? strtof(text, NULL) == (float)x : strtod(text, NULL) == x)
+            break;
+    }
+    if (!strpbrk(text, ".e"))
+        strcat(text, ".0");
+}
+
+static double checked_number(lua_State *L)
+{
+    double x = luaL_checknumber(L, 1);
+    if (!isfinite(x))
+        luaL_error(L, "a number that is not finite has no constant in C");
+    return x;
+}
+
+static int c_float(lua_State *L)
+{
+    char text[48];
+    double x = checked_number(L);
+    if (!isfinite((float)x))
+        return luaL_error(L, "%f is too large for a float", x);
+    shortest(text, sizeof text, (double)(float)x, 9, true);
+    lua_pushfstring(L, "%sf", text);
+    return 1;
+}
+
+static int c_double(lua_State *L)
+{
+    char text[48];
+    shortest(text, sizeof text, checked_number(L), 17, false);
+    lua_pushstring(L, text);
+    return 1;
+}
+
+static int comma(lua_State *L)
+{
+    struct text text = {0};
+    lua_Integer number = luaL_checkinteger(L, 1);
+    text_add_number(&text, number);
+    lua_pushstring(L, text.bytes);
+    free(text.bytes);
+    return 1;
+}
+
+/* ---- globals ---- */
+
+static int missing_global(lua_State *L)
+{
+    return luaL_error(L, "'%s' is nil", luaL_tolstring(L, 2, NULL));
+}
+
+static int new_global(lua_State *L)
+{
+    return luaL_error(L, "'%s' is not declared; write local %s", luaL_tolstring(L, 2, NULL),
+                      luaL_tolstring(L, 2, NULL));
+}
+
+void template_push_globals(lua_State *L, const cJSON *globals)
+{
+    static const luaL_Reg functions[] = {
+        {"c_string", c_string}, {"c_float", c_float}, {"c_double", c_double}, {"comma", comma}, {NULL, NULL}};
+    static const char *const kept[] = {"assert",   "error", "ipairs", "pairs", "select", "tonumber",
+                                       "tostring", "type",  "string", "table", "math",   "utf8"};
+    luaL_newlib(L, functions);
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        lua_getglobal(L, kept[i]);
+        lua_setfield(L, -2, kept[i]);
+    }
+    for (const cJSON *item = globals ? globals->child : NULL; item; item = item->next) {
+        push_strict(L, item, item->string);
+        lua_setfield(L, -2, item->string);
+    }
+    lua_newtable(L);
+    lua_pushcfunction(L, missing_global);
+    lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, new_global);
+    lua_setfield(L, -2, "__newindex");
+    lua_setmetatable(L, -2);
+}
+
+void template_add_value(lua_State *L, int index, const char *expression, struct text *out)
+{
+    char number[48];
+    if (lua_isnil(L, index) || lua_islightuserdata(L, index))
+        luaL_error(L, "'%s' is nil", expression);
+    else if (lua_type(L, index) == LUA_TSTRING)
+        text_add_bytes(out, lua_tostring(L, index), lua_rawlen(L, index));
+    else if (lua_isinteger(L, index))
+        text_add(out, "%lld", (long long)lua_tointeger(L, index));
+    else if (lua_isboolean(L, index))
+        text_add(out, "%s", lua_toboolean(L, index) ? "true" : "false");
+    else if (lua_type(L, index) != LUA_TNUMBER)
+        luaL_error(L, "'%s' is a %s, which has no text", expression, luaL_typename(L, index));
+    else if (!isfinite(lua_tonumber(L, index)))
+        luaL_error(L, "'%s' is not a finite number", expression);
+    else {
+        shortest(number, sizeof number, lua_tonumber(L, index), 17, false);
+        text_add(out, "%s", number);
+    }
+}
