@@ -104,7 +104,7 @@ static char *find_module(const struct recipe_places *places, const char *name, s
 static void run_module(lua_State *L, const struct recipe_places *places, const char *name)
 {
     size_t length;
-    char *shown, *message = NULL;
+    char *shown = NULL, *message = NULL;
     char *text = find_module(places, name, &length, &shown);
     if (!text) {
         char *file = module_file(name, true);
@@ -112,6 +112,7 @@ static void run_module(lua_State *L, const struct recipe_places *places, const c
                               name, file);
         free(file);
         raise_text(L, message);
+        return;
     }
     bool loaded = sandbox_load(sandbox_of(L), text, length, shown, &message);
     free(text);
