@@ -469,5 +469,7 @@ cJSON *plan_to_json(const struct plan *plan)
     add_text(json, "placement", placement_table(plan));
     if (plan->recipe.chat)
         cJSON_AddItemToObject(json, "chat", cJSON_Duplicate(plan->recipe.chat, true));
+    else
+        cJSON_AddNullToObject(json, "chat");
     return json;
 }

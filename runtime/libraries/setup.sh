@@ -161,5 +161,5 @@ bring_packages
 cjson=$(bring_cjson)
 gomp=$(static_library libgomp.a)
 echo "-isystem $dir/include -isystem $(lua_include)" >"$dir/compile"
-echo "$(lua_library) $cjson -lm -ldl" >"$dir/link-generator"
+echo "$(lua_library) $cjson $(static_library libpcre2-8.a) ${gomp:--lgomp} -lm -ldl" >"$dir/link-generator"
 echo "$cjson $(static_library libpcre2-8.a) $(static_library libutf8proc.a) ${gomp:--lgomp} -static-libgcc -lpthread -lm -ldl" >"$dir/link-program"
