@@ -39,18 +39,18 @@ static void attention_case_close(struct attention_case *c)
     selftest_free(all, sizeof all / sizeof *all);
 }
 
-/* out sums over T keys; a score is a sum of HEAD_DIM products before it is exponentiated. */
+/* out sums over T keys. A score is a sum of HEAD_DIM products, off by about sqrt(HEAD_DIM) epsilons before it is exponentiated:
+ * four standard deviations of that. */
 static double attention_fwd_limit(const struct attention_case *c)
 {
-    return reference_limit(c->T, 8 + sqrt(HEAD_DIM));
+    return reference_limit(c->T, 8 + 4 * sqrt(HEAD_DIM));
 }
 
-/* dk and dv sum over all rows that see a key. Where one key takes nearly all of a row, dp - delta cancels, and what stays of these
- * two sums of HEAD_DIM products is their rounding errors, which in this data are of the gradient's usual size times epsilon
- * times sqrt(HEAD_DIM): four standard deviations of that. */
+/* dk and dv sum over all rows that see a key. Three sums of HEAD_DIM products go into each term (score, dp, delta); where one key
+ * takes nearly all of a row, dp - delta cancels, and what stays of them is their rounding errors. */
 static double attention_bwd_limit(const struct attention_case *c)
 {
-    return reference_limit((double)c->T * GROUP, 8 + 4 * sqrt(HEAD_DIM));
+    return reference_limit((double)c->T * GROUP, 8 + 4 * sqrt(3 * HEAD_DIM));
 }
 
 static void attention_run(struct attention_case *c, int threads)
