@@ -170,7 +170,7 @@ static cJSON *read_json(int descriptor, const char *path, uint64_t file_size, ui
         json = cJSON_ParseWithLengthOpts(text, length, &end, false);
         end += json ? strspn(end, " ") : 0;
         if (!cJSON_IsObject(json) || end != text + length) {
-            error_set(err, "%s: no safetensors file: its header is not valid JSON from byte %td on", path, end - text);
+            error_set(err, "%s: no safetensors file: its header stops being a JSON object at byte %td", path, end - text);
             cJSON_Delete(json);
             json = NULL;
         }

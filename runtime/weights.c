@@ -1,3 +1,5 @@
+#define _POSIX_C_SOURCE 200809L
+
 #include "weights.h"
 
 #include "adapter.h"
@@ -5,9 +7,10 @@
 #include "json_file.h"
 #include "output_file.h"
 
-#include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- the tables of program.h ---- */
 
@@ -64,6 +67,10 @@ bool model_check(const struct program *program, const char *directory, struct er
 {
     struct model_config found;
     char *path = path_join(directory, "config.json");
+    if (access(path, F_OK)) {
+        free(path);
+        return error_set(err, "%s: no model here: config.json cannot be read: %s", directory, strerror(errno));
+    }
     cJSON *json = json_read(path, err);
     bool right =
         json && model_config_parse(&found, json, path, err) && model_config_check(&program->model, &found, path, err);
