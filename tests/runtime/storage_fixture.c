@@ -244,10 +244,10 @@ int fixture_run(const struct program *program, const char *command, ...)
 {
     enum { MOST = 32 };
     char *arguments[MOST] = {(char *)program->name, (char *)command};
-    int count = 2;
+    int count = command ? 2 : 1;
     va_list list;
     va_start(list, command);
-    while (count < MOST && (arguments[count] = va_arg(list, char *)))
+    while (command && count < MOST && (arguments[count] = va_arg(list, char *)))
         count++;
     va_end(list);
     fflush(NULL);
