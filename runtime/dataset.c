@@ -44,6 +44,7 @@ static void reserve(struct loading *loading, size_t tokens)
     if ((size_t)data->samples + 2 > loading->sample_capacity) {
         size_t capacity = 2 * ((size_t)data->samples + 2);
         data->starts = reallocate(data->starts, capacity * sizeof *data->starts, "the training data");
+        data->first_labels = reallocate(data->first_labels, capacity * sizeof *data->first_labels, "the training data");
         data->origins = reallocate(data->origins, capacity * sizeof *data->origins, "the training data");
         loading->sample_capacity = capacity;
     }
@@ -70,6 +71,7 @@ static void keep_sample(struct loading *loading, int file, int line)
     memcpy(data->ids + start, encoded->ids, (size_t)length * sizeof *data->ids);
     memcpy(data->labels + start, encoded->labels + 1, (size_t)(length - 1) * sizeof *data->labels);
     data->labels[start + (size_t)length - 1] = IGNORED_LABEL;
+    data->first_labels[data->samples] = encoded->labels[0];
     data->origins[data->samples] = (struct sample_origin){file, line};
     data->starts[++data->samples] = start + (size_t)length;
     report->samples++;
@@ -177,17 +179,18 @@ static bool check_any(const struct dataset *data, const struct dataset_request *
     if (data->samples > 0)
         return true;
     return error_set(err,
-                     "%s%s: none of the %lld samples has a token to train within max_length %d: are there assistant "
+                     "%s%s: no token to train within max_length %d in any of its samples (%lld): are there assistant "
                      "turns, or labels other than -100?",
-                     request->files[0], request->file_count > 1 ? " and the other files" : "", data->report.dropped,
-                     request->max_length);
+                     request->files[0], request->file_count > 1 ? " and the other files" : "", request->max_length,
+                     data->report.dropped);
 }
 
 bool dataset_load(struct dataset *data, const struct dataset_request *request, struct error *err)
 {
     size_t files = (size_t)request->file_count;
     struct loading loading = {.data = data, .request = request};
-    *data = (struct dataset){.files = request->files};
+    *data = (struct dataset){.files = allocate(files * sizeof *data->files, "data files")};
+    memcpy(data->files, request->files, files * sizeof *data->files);
     loading.readers = allocate(files * sizeof *loading.readers, "data files");
     loading.formats = allocate(files * sizeof *loading.formats, "data files");
     data->starts = allocate(2 * sizeof *data->starts, "the training data");
@@ -213,8 +216,10 @@ void dataset_free(struct dataset *data)
     free(data->ids);
     free(data->labels);
     free(data->starts);
+    free(data->first_labels);
     free(data->origins);
     free(data->formats);
+    free(data->files);
     *data = (struct dataset){0};
 }
 

@@ -35,19 +35,20 @@ struct dataset_report {
 };
 
 struct dataset {
-    int32_t *ids;    /* [tokens] all samples end to end */
-    int32_t *labels; /* [tokens] what each position has to predict: the sample's next token, or IGNORED_LABEL;
+    int32_t *ids;          /* [tokens] all samples end to end */
+    int32_t *labels;       /* [tokens] what each position has to predict: the sample's next token, or IGNORED_LABEL;
                                       always IGNORED_LABEL at a sample's last */
-    size_t *starts;  /* [samples + 1] */
+    size_t *starts;        /* [samples + 1] */
+    int32_t *first_labels; /* [samples] the label of the sample's first token, which nothing predicts: for preview */
     struct sample_origin *origins; /* [samples] */
     int samples;
-    const char *const *files; /* the request's */
+    const char **files; /* a copy of the request's list; the names stay the caller's */
     struct dataset_report report;
     char *formats; /* "train.jsonl: messages, 120 samples" a line for each file, for people */
 };
 
 struct dataset_request {
-    const char *const *files; /* stay the caller's for the dataset's life */
+    const char *const *files; /* the names must outlive the dataset */
     int file_count;
     struct tokenizer *tokenizer;    /* NULL: only input_ids can be read */
     const struct chat_format *chat; /* NULL: the recipe has none */

@@ -80,7 +80,7 @@ static bool encode_plain(struct encoded *encoded, const struct dataset_request *
 {
     struct text_buffer prompt = {0};
     for (int i = 0; i < dialogue->count - 1; i++) {
-        const struct turn *turn = &dialogue->turns[i];
+        const struct chat_message *turn = &dialogue->turns[i];
         bool user = strcmp(turn->role, "user") == 0;
         text_buffer_append_string(&prompt, user ? "### Instruction:\n" : "");
         text_buffer_append_string(&prompt, turn->content);
@@ -165,7 +165,7 @@ static bool encode_dialogue(struct encoded *encoded, const struct dataset_reques
 {
     struct dialogue dialogue;
     bool ok = data_dialogue(&dialogue, format, sample, where, err);
-    if (ok && request->chat)
+    if (ok && request->chat && request->chat->name)
         ok = encode_chat(encoded, request, &dialogue, where, err);
     else if (ok && format == DATA_INSTRUCTION)
         ok = encode_plain(encoded, request, &dialogue, where, err);

@@ -85,7 +85,8 @@ void dialogue_add(struct dialogue *dialogue, const char *role, const char *conte
 {
     dialogue->turns =
         reallocate(dialogue->turns, (size_t)(dialogue->count + 1) * sizeof *dialogue->turns, "a conversation");
-    dialogue->turns[dialogue->count++] = (struct turn){role, content};
+    dialogue->turns[dialogue->count++] =
+        (struct chat_message){.role = role, .content = content, .length = strlen(content)};
 }
 
 void dialogue_free(struct dialogue *dialogue)
@@ -150,6 +151,9 @@ static bool add_message(struct dialogue *dialogue, const cJSON *message, const c
         return error_set(err, "%s: %s[%d].%s: expected a string, found %s", where, list, index,
                          sharegpt ? "value" : "content", type_name(content));
     dialogue_add(dialogue, sharegpt ? known_role(role->valuestring) : role->valuestring, text);
+    const char *thoughts = cJSON_GetStringValue(field_of(message, "reasoning_content"));
+    dialogue->turns[dialogue->count - 1].thoughts = thoughts;
+    dialogue->turns[dialogue->count - 1].thoughts_length = thoughts ? strlen(thoughts) : 0;
     return true;
 }
 

@@ -13,6 +13,7 @@
 #ifndef LORAC_DATASET_FORMAT_H
 #define LORAC_DATASET_FORMAT_H
 
+#include "chat_format.h"
 #include "error.h"
 
 #include <cjson/cJSON.h>
@@ -26,13 +27,9 @@ const char *data_format_name(enum data_format format);
 /* False where no form fits; the message begins with `where` ("train.jsonl:3") and lists the keys found and the forms known. */
 bool data_format_recognise(enum data_format *format, const cJSON *sample, const char *where, struct error *err);
 
-/* One sample's conversation. Texts belong to the sample's JSON or to `owned`. */
-struct turn {
-    const char *role;
-    const char *content;
-};
+/* One sample's conversation. Texts belong to the sample's JSON or to `owned`. A message's reasoning_content becomes its thoughts. */
 struct dialogue {
-    struct turn *turns;
+    struct chat_message *turns;
     int count;
     char **owned;
     int owned_count;

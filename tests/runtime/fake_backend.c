@@ -72,9 +72,10 @@ void fake_device_init(struct device *device)
 
 void fake_dataset(struct dataset *data, int samples)
 {
-    static const char *const files[] = {"fake.jsonl"};
     size_t capacity = (size_t)samples * 9;
-    *data = (struct dataset){.files = files, .samples = samples};
+    *data = (struct dataset){.samples = samples};
+    data->files = allocate(sizeof *data->files, "test data");
+    data->files[0] = "fake.jsonl";
     data->ids = allocate(capacity * sizeof *data->ids, "test data");
     data->labels = allocate(capacity * sizeof *data->labels, "test data");
     data->starts = allocate(((size_t)samples + 1) * sizeof *data->starts, "test data");

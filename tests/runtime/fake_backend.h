@@ -10,7 +10,7 @@
 #include "dataset.h"
 #include "program.h"
 
-enum { FAKE_PARAMETERS = 24, FAKE_VOCABULARY = 50 };
+enum { FAKE_PARAMETERS = 24, FAKE_VOCABULARY = 128 };
 
 struct device {
     float w[FAKE_PARAMETERS], moment1[FAKE_PARAMETERS], moment2[FAKE_PARAMETERS];

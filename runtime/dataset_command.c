@@ -1,0 +1,44 @@
+#include "dataset_command.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void tell(const struct dataset *data, const struct train_config *config)
+{
+    const struct dataset_report *report = &data->report;
+    fputs(data->formats, stderr);
+    fprintf(stderr, "%lld samples, %lld tokens, %lld of them trained\n", report->samples, report->tokens,
+            report->trained);
+    if (report->truncated > 0)
+        fprintf(stderr, "%lld samples were longer than max_length %d and cut there; the longest had %d tokens\n",
+                report->truncated, config->max_length, report->longest);
+    if (report->dropped > 0)
+        fprintf(stderr, "%lld samples were dropped: no token to train within max_length %d\n", report->dropped,
+                config->max_length);
+}
+
+bool dataset_from_options(struct dataset *data, const struct session *session, const struct options *options,
+                          const char *name, const struct train_config *config, struct error *err)
+{
+    int count = option_count(options, name);
+    const char **files = allocate((size_t)count * sizeof *files, "the names of data files");
+    for (int i = 0; i < count; i++)
+        files[i] = option_at(options, name, i);
+    struct dataset_request request = {
+        .files = files,
+        .file_count = count,
+        .tokenizer = session->tokenizer,
+        .chat = session->program->chat,
+        .vocab_size = session->program->model.vocab_size,
+        .max_length = config->max_length,
+        .assistant_only_loss = config->assistant_only_loss,
+        .max_samples = config->max_samples,
+        .shuffle = config->shuffle,
+        .seed = config->seed,
+    };
+    bool ok = dataset_load(data, &request, err);
+    free(files);
+    if (ok)
+        tell(data, config);
+    return ok;
+}

@@ -1,0 +1,13 @@
+/* The data that a command's options name. */
+#ifndef LORAC_DATASET_COMMAND_H
+#define LORAC_DATASET_COMMAND_H
+
+#include "dataset.h"
+#include "session.h"
+
+/* The files of the option `name`, as config says; dataset_free it. Tells on stderr what the files hold, and what was cut or
+ * dropped. */
+bool dataset_from_options(struct dataset *data, const struct session *session, const struct options *options,
+                          const char *name, const struct train_config *config, struct error *err);
+
+#endif

@@ -1,0 +1,117 @@
+#define _POSIX_C_SOURCE 200809L
+#include "generation_config.h"
+
+#include "chat_format.h"
+#include "json_file.h"
+#include "output_file.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static void add_stop_id(struct generation_config *config, int32_t id)
+{
+    if (id < 0 || generation_stops_at(config, id))
+        return;
+    size_t count = (size_t)config->stop_id_count + 1;
+    config->stop_ids = reallocate(config->stop_ids, count * sizeof *config->stop_ids, "stop tokens");
+    config->stop_ids[config->stop_id_count++] = id;
+}
+
+bool generation_stops_at(const struct generation_config *config, int32_t id)
+{
+    for (int i = 0; i < config->stop_id_count; i++) {
+        if (config->stop_ids[i] == id)
+            return true;
+    }
+    return false;
+}
+
+/* Reads a file of the model directory: *json stays NULL where there is none. */
+static bool read_optional(cJSON **json, const struct session *session, const char *name, struct error *err)
+{
+    char *path = path_join(session->model, name);
+    bool there = access(path, F_OK) == 0;
+    *json = there ? json_read(path, err) : NULL;
+    free(path);
+    return !there || *json;
+}
+
+/* Whether there were any. */
+static bool add_eos(struct generation_config *config, const cJSON *json)
+{
+    const cJSON *eos = cJSON_GetObjectItemCaseSensitive(json, "eos_token_id");
+    for (const cJSON *id = cJSON_IsArray(eos) ? eos->child : eos; id; id = cJSON_IsArray(eos) ? id->next : NULL) {
+        if (cJSON_IsNumber(id))
+            add_stop_id(config, (int32_t)id->valuedouble);
+    }
+    return config->stop_id_count > 0;
+}
+
+static void add_chat_stops(struct generation_config *config, const struct session *session)
+{
+    const struct chat_format *chat = session->program->chat;
+    for (int i = 0; i < chat->stop_count && i < (int)(sizeof config->stop_texts / sizeof *config->stop_texts); i++) {
+        int32_t id = session->tokenizer ? tokenizer_id(session->tokenizer, chat->stop[i]) : -1;
+        if (id >= 0)
+            add_stop_id(config, id);
+        else
+            config->stop_texts[config->stop_text_count++] = chat->stop[i];
+    }
+}
+
+static void take_number(double *value, const cJSON *json, const char *name)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, name);
+    if (cJSON_IsNumber(item))
+        *value = item->valuedouble;
+}
+
+static void read_sampling(struct sampling *sampling, const cJSON *model, const struct options *options)
+{
+    bool asked =
+        option_given(options, "temperature") || option_given(options, "top-p") || option_given(options, "top-k");
+    bool greedy = option_given(options, "temperature") && option_real(options, "temperature") == 0;
+    bool do_sample = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(model, "do_sample"));
+    double temperature = asked || do_sample ? 1 : 0, top_p = 1, top_k = 0, penalty = 1;
+    if (do_sample && !greedy) {
+        take_number(&temperature, model, "temperature");
+        take_number(&top_p, model, "top_p");
+        take_number(&top_k, model, "top_k");
+        take_number(&penalty, model, "repetition_penalty");
+    }
+    *sampling = (struct sampling){
+        .temperature = option_given(options, "temperature") ? option_real(options, "temperature") : temperature,
+        .top_p = option_given(options, "top-p") ? option_real(options, "top-p") : top_p,
+        .top_k = option_given(options, "top-k") ? (int)option_int(options, "top-k") : (int)top_k,
+        .repetition_penalty =
+            option_given(options, "repetition-penalty") ? option_real(options, "repetition-penalty") : penalty,
+        .seed = (uint64_t)option_int(options, "seed"),
+    };
+}
+
+bool generation_config_read(struct generation_config *config, const struct session *session,
+                            const struct options *options, bool chat, struct error *err)
+{
+    cJSON *generation = NULL, *model = NULL;
+    *config = (struct generation_config){.max_new_tokens = (int)option_int(options, "max-new-tokens")};
+    bool ok = read_optional(&generation, session, "generation_config.json", err) &&
+              read_optional(&model, session, "config.json", err);
+    if (ok) {
+        read_sampling(&config->sampling, generation, options);
+        if (!add_eos(config, generation))
+            add_eos(config, model);
+        if (session->tokenizer)
+            add_stop_id(config, tokenizer_eos(session->tokenizer));
+        if (chat)
+            add_chat_stops(config, session);
+    }
+    cJSON_Delete(generation);
+    cJSON_Delete(model);
+    return ok;
+}
+
+void generation_config_free(struct generation_config *config)
+{
+    free(config->stop_ids);
+    *config = (struct generation_config){0};
+}

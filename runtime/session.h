@@ -1,0 +1,31 @@
+/* What the commands that compute have in common: the backend chosen, the model directory checked, its tokenizer read, the weights
+ * and an adapter loaded.
+ */
+#ifndef LORAC_SESSION_H
+#define LORAC_SESSION_H
+
+#include "options.h"
+#include "tokenizer.h"
+
+struct session {
+    const struct program *program;
+    const struct backend *backend;
+    const char *model;           /* --model */
+    struct tokenizer *tokenizer; /* NULL: the directory has no tokenizer.json; token ids still work */
+    struct device *device;       /* NULL until session_load */
+    int threads;
+};
+
+/* Chooses the backend, checks --model and reads its tokenizer; quick. session_close it in every case. */
+bool session_begin(struct session *session, const struct options *options, struct error *err);
+
+/* Opens the device and loads the weights; an adapter's place is made where with_adapters says so, and left empty. */
+bool session_load(struct session *session, enum device_use use, bool with_adapters, struct error *err);
+
+/* session_load, and the adapter that --adapter names, if it does. */
+bool session_load_adapter(struct session *session, const struct options *options, enum device_use use,
+                          struct error *err);
+
+void session_close(struct session *session);
+
+#endif

@@ -1,0 +1,171 @@
+/* The command train: a base model and data in, an adapter out.
+ *
+ * OUTPUT/ holds, when the run is done: adapter_config.json and adapter_model.safetensors, trainer_state.json, metrics.jsonl,
+ * report.html and the checkpoint-N/. Before the first step one JSON line about the data goes to stdout (dataset_report_json).
+ * SIGINT or SIGTERM ends the run with a checkpoint and exit code 130; --resume goes on from there.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include "adapter.h"
+#include "commands.h"
+#include "dataset.h"
+#include "dataset_command.h"
+#include "interrupt.h"
+#include "json_file.h"
+#include "output_file.h"
+#include "progress.h"
+#include "report.h"
+#include "session.h"
+#include "train_options.h"
+#include "trainer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* All that a training run holds. */
+struct training {
+    const struct options *options;
+    struct session session;
+    struct train_config config;
+    struct dataset data, eval_data;
+    struct trainer_state state;
+    const char *output;
+    bool resume;
+    double began; /* seconds_now() before the first step */
+};
+
+static bool check_length_of_run(const struct train_config *config, struct error *err)
+{
+    if (config->max_steps > 0 || config->num_train_epochs > 0)
+        return true;
+    return error_usage(err, "nothing to train: expected max_steps or num_train_epochs above 0, found %d and %g",
+                       config->max_steps, config->num_train_epochs);
+}
+
+static bool load_data(struct training *training, struct error *err)
+{
+    struct train_config whole = training->config;
+    whole.max_samples = 0; /* counts the training data only */
+    if (!dataset_from_options(&training->data, &training->session, training->options, "data", &training->config, err))
+        return false;
+    if (option_count(training->options, "eval-data") > 0 &&
+        !dataset_from_options(&training->eval_data, &training->session, training->options, "eval-data", &whole, err))
+        return false;
+    char *json = dataset_report_json(&training->data.report);
+    printf("%s\n", json);
+    fflush(stdout);
+    free(json);
+    return true;
+}
+
+/* The weights, and the adapter that training starts from; a resumed run brings its own. */
+static bool load_model(struct training *training, struct error *err)
+{
+    struct session *session = &training->session;
+    const char *initial = option_text(training->options, "init-adapter");
+    if (!session_load(session, USE_TRAIN, true, err))
+        return false;
+    if (training->resume)
+        return true;
+    if (initial)
+        return adapter_load(session->program, session->backend, session->device, initial, err);
+    return adapter_init(session->program, session->backend, session->device, session->model,
+                        (uint64_t)training->config.seed, err);
+}
+
+/* What the Trainer's log history ends with. */
+static void add_summary(struct trainer_state *state, double seconds)
+{
+    cJSON *entry = cJSON_CreateObject();
+    cJSON_AddNumberToObject(entry, "epoch", state->epochs_done);
+    cJSON_AddNumberToObject(entry, "step", (double)state->step);
+    cJSON_AddNumberToObject(entry, "train_loss", state->step > 0 ? state->total_loss / (double)state->step : 0);
+    cJSON_AddNumberToObject(entry, "train_runtime", seconds);
+    cJSON_AddItemToArray(state->log_history, entry);
+}
+
+static bool write_state(const struct training *training, struct error *err)
+{
+    char *path = path_join(training->output, "trainer_state.json");
+    cJSON *json = trainer_state_to_json(&training->state, &training->config);
+    bool ok = json_write(path, json, err);
+    cJSON_Delete(json);
+    free(path);
+    return ok;
+}
+
+static bool write_results(struct training *training, struct error *err)
+{
+    const struct session *session = &training->session;
+    double seconds = seconds_now() - training->began;
+    add_summary(&training->state, seconds);
+    if (!adapter_save(session->program, session->backend, session->device, training->output, session->model, err) ||
+        !write_state(training, err) ||
+        !report_write(training->output, session->program, &training->config, &training->state, &training->data, seconds,
+                      err))
+        return false;
+    fprintf(stderr, "trained %lld steps, mean loss %.4f; the adapter is in %s\n", training->state.step,
+            training->state.step > 0 ? training->state.total_loss / (double)training->state.step : 0, training->output);
+    return true;
+}
+
+static int end_interrupted(const struct training *training, struct error *err)
+{
+    if (!report_write(training->output, training->session.program, &training->config, &training->state, &training->data,
+                      seconds_now() - training->began, err))
+        return err->exit_code;
+    fprintf(stderr, "interrupted after step %lld; the checkpoint is in %s/checkpoint-%lld, --resume goes on from it\n",
+            training->state.step, training->output, training->state.step);
+    err->text[0] = '\0';
+    return EXIT_INTERRUPTED;
+}
+
+static int run(struct training *training, struct error *err)
+{
+    const struct session *session = &training->session;
+    struct trainer trainer = {
+        .program = session->program,
+        .backend = session->backend,
+        .device = session->device,
+        .config = training->config,
+        .data = &training->data,
+        .eval_data = training->eval_data.samples > 0 ? &training->eval_data : NULL,
+        .output = training->output,
+        .model = session->model,
+        .resume = training->resume,
+    };
+    training->began = seconds_now();
+    interrupt_watch(true);
+    enum train_end end = trainer_run(&trainer, &training->state, err);
+    interrupt_unwatch();
+    if (end == TRAIN_INTERRUPTED)
+        return end_interrupted(training, err);
+    if (end == TRAIN_DONE && write_results(training, err))
+        return EXIT_DONE;
+    return err->exit_code;
+}
+
+int command_train(const struct options *options, struct error *err)
+{
+    struct training training = {
+        .options = options,
+        .output = option_text(options, "output"),
+        .resume = option_bool(options, "resume"),
+    };
+    int code = EXIT_FAILED;
+    err->exit_code = EXIT_FAILED;
+    bool ready = train_config_from_options(&training.config, options, err) &&
+                 check_length_of_run(&training.config, err) && session_begin(&training.session, options, err) &&
+                 load_data(&training, err) && output_directory(training.output, training.resume, err);
+    if (ready && !load_model(&training, err)) {
+        rmdir(training.output); /* only where it is empty: nothing has been written */
+        ready = false;
+    }
+    code = ready ? run(&training, err) : err->exit_code;
+    trainer_state_free(&training.state);
+    dataset_free(&training.data);
+    dataset_free(&training.eval_data);
+    session_close(&training.session);
+    return code;
+}

@@ -1,0 +1,401 @@
+/* Data files to tokens and labels: every form, what is trained of it, and every mistake's message. The tokenizer is
+ * fake_tokenizer.h's. */
+#define _POSIX_C_SOURCE 200809L
+#include "chat_format.h"
+#include "dataset.h"
+#include "fake_tokenizer.h"
+#include "tokenizer.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static const struct chat_format CHATML = {
+    .name = "chatml",
+    .bos = "",
+    .roles =
+        {
+            {"system", "", "<|im_start|>system\n", "<|im_end|>", "\n", "", false},
+            {"user", "", "<|im_start|>user\n", "<|im_end|>", "\n", "", false},
+            {"assistant", "", "<|im_start|>assistant\n", "<|im_end|>", "\n", "", true},
+        },
+    .role_count = 3,
+    .generation_prompt = "<|im_start|>assistant\n",
+};
+
+struct fixture {
+    char directory[64], path[128];
+    struct tokenizer *tokenizer;
+    struct dataset_request request;
+    const char *files[2];
+    struct dataset data;
+    struct error err;
+};
+
+static int begin(void **state)
+{
+    struct fixture *f = allocate(sizeof *f, "a fixture");
+    strcpy(f->directory, "/tmp/lorac-dataset-XXXXXX");
+    if (!mkdtemp(f->directory))
+        return -1;
+    fake_tokenizer_write(f->directory);
+    f->tokenizer = tokenizer_load(f->directory, &f->err);
+    if (!f->tokenizer) {
+        fprintf(stderr, "%s\n", f->err.text);
+        return -1;
+    }
+    snprintf(f->path, sizeof f->path, "%s/data.jsonl", f->directory);
+    f->files[0] = f->path;
+    f->request = (struct dataset_request){
+        .files = f->files,
+        .file_count = 1,
+        .tokenizer = f->tokenizer,
+        .chat = &CHATML,
+        .vocab_size = FAKE_TOKENS,
+        .max_length = 200,
+        .assistant_only_loss = true,
+        .shuffle = true,
+        .seed = 42,
+    };
+    *state = f;
+    return 0;
+}
+
+static int end(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const names[] = {"tokenizer.json", "tokenizer_config.json", "data.jsonl", "more.jsonl"};
+    dataset_free(&f->data);
+    tokenizer_free(f->tokenizer);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *path = format_text("%s/%s", f->directory, names[i]);
+        unlink(path);
+        free(path);
+    }
+    rmdir(f->directory);
+    free(f);
+    return 0;
+}
+
+static void load(struct fixture *f, const char *text)
+{
+    fake_file_write(f->directory, "data.jsonl", text);
+    if (!dataset_load(&f->data, &f->request, &f->err))
+        fail_msg("%s", f->err.text);
+}
+
+/* The message of a load that must fail, without the directory. */
+static const char *mistake(struct fixture *f, const char *text)
+{
+    fake_file_write(f->directory, "data.jsonl", text);
+    assert_false(dataset_load(&f->data, &f->request, &f->err));
+    assert_int_equal(f->err.exit_code, EXIT_FAILED);
+    size_t length = strlen(f->directory) + 1;
+    assert_memory_equal(f->err.text, f->path, length);
+    return f->err.text + length;
+}
+
+/* What a sample is, as text: its tokens, the trained ones (shifted back to the token itself) within brackets; special tokens as
+ * ^ (BOS), $ (EOS), { and } (start and end of a turn). */
+static void describe(const struct dataset *data, int sample, char *text)
+{
+    bool inside = false;
+    for (size_t t = data->starts[sample]; t < data->starts[sample + 1]; t++) {
+        bool trained = t > data->starts[sample] && data->labels[t - 1] != IGNORED_LABEL;
+        int32_t id = data->ids[t];
+        if (trained)
+            assert_int_equal(data->labels[t - 1], id);
+        if (trained != inside)
+            *text++ = trained ? '[' : ']';
+        inside = trained;
+        *text++ = id == FAKE_BOS     ? '^'
+                  : id == FAKE_EOS   ? '$'
+                  : id == FAKE_START ? '{'
+                  : id == FAKE_END   ? '}'
+                                     : (char)id;
+    }
+    if (inside)
+        *text++ = ']';
+    *text = '\0';
+    assert_int_equal(data->labels[data->starts[sample + 1] - 1], IGNORED_LABEL);
+}
+
+static void expect_sample(const struct fixture *f, int sample, const char *expected)
+{
+    char text[1000];
+    describe(&f->data, sample, text);
+    assert_string_equal(text, expected);
+}
+
+static void test_messages_train_the_assistants_turns(void **state)
+{
+    struct fixture *f = *state;
+    load(f, "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\",\"content\":\"bc\"},"
+            "{\"role\":\"user\",\"content\":\"d\"},{\"role\":\"assistant\",\"content\":\"e\"}]}\n");
+    expect_sample(f, 0, "{user\na}\n{assistant\n[bc}]\n{user\nd}\n{assistant\n[e}]\n");
+    assert_int_equal(f->data.report.trained, 5);
+}
+
+static void test_all_is_trained_without_assistant_only_loss(void **state)
+{
+    struct fixture *f = *state;
+    f->request.assistant_only_loss = false;
+    load(f, "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\",\"content\":\"b\"}]}");
+    expect_sample(f, 0, "{[user\na}\n{assistant\nb}\n]");
+}
+
+static void test_content_in_parts_is_joined(void **state)
+{
+    struct fixture *f = *state;
+    load(f, "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"x\"},{\"type\":\"text\","
+            "\"text\":\"y\"}]},{\"role\":\"assistant\",\"content\":\"z\"}]}");
+    expect_sample(f, 0, "{user\nxy}\n{assistant\n[z}]\n");
+}
+
+static void test_conversations_know_sharegpts_names(void **state)
+{
+    struct fixture *f = *state;
+    load(f, "{\"system\":\"s\",\"conversations\":[{\"from\":\"human\",\"value\":\"a\"},{\"from\":\"gpt\",\"value\":"
+            "\"b\"}]}");
+    expect_sample(f, 0, "{system\ns}\n{user\na}\n{assistant\n[b}]\n");
+}
+
+static void test_instruction_and_input_are_the_question(void **state)
+{
+    struct fixture *f = *state;
+    load(
+        f,
+        "[\n {\"instruction\":\"do\",\"input\":\"it\",\"output\":\"ok\"},\n"
+        " {\"instruction\":\"do\",\"input\":\"\",\"output\":\"ok\",\"system\":\"s\",\"history\":[[\"q\",\"r\"]]}\n]\n");
+    expect_sample(f, 0, "{user\ndo\nit}\n{assistant\n[ok}]\n");
+    expect_sample(f, 1, "{system\ns}\n{user\nq}\n{assistant\n[r}]\n{user\ndo}\n{assistant\n[ok}]\n");
+    assert_int_equal(f->data.origins[0].line, 2);
+    assert_int_equal(f->data.origins[1].line, 3);
+}
+
+static void test_instruction_without_chat_format_has_headings(void **state)
+{
+    struct fixture *f = *state;
+    f->request.chat = NULL;
+    load(f, "{\"instruction\":\"do\",\"input\":\"it\",\"output\":\"ok\"}");
+    expect_sample(f, 0, "^### Instruction:\ndo\nit\n\n### Response:\n[ok$]");
+}
+
+static void test_completion_is_trained_with_eos(void **state)
+{
+    struct fixture *f = *state;
+    load(f, "{\"prompt\":\"Q:\",\"completion\":\" A\"}\n{\"prompt\":\"\",\"completion\":\"A</s>\"}\n");
+    expect_sample(f, 0, "^Q:[ A$]");
+    expect_sample(f, 1, "^[A$]");
+    f->request.assistant_only_loss = false;
+    dataset_free(&f->data);
+    load(f, "{\"prompt\":\"Q:\",\"completion\":\" A\"}\n");
+    expect_sample(f, 0, "^[Q: A$]");
+}
+
+static void test_text_is_trained_whole_with_eos(void **state)
+{
+    struct fixture *f = *state;
+    load(f, "{\"text\":\"one\\n\"}\r\n\n  {\"text\":\"two\"}");
+    expect_sample(f, 0, "^[one\n$]");
+    expect_sample(f, 1, "^[two$]");
+    assert_int_equal(f->data.origins[1].line, 3);
+    assert_int_equal(f->data.first_labels[0], FAKE_BOS);
+}
+
+static void test_tokens_keep_their_labels(void **state)
+{
+    struct fixture *f = *state;
+    f->request.tokenizer = NULL;
+    load(f, "{\"input_ids\":[10,11,12,13],\"labels\":[10,-100,12,99]}\n{\"input_ids\":[20,21]}\n");
+    const int32_t labels[] = {-100, 12, 99, -100, 21, -100};
+    assert_memory_equal(f->data.labels, labels, sizeof labels);
+    assert_int_equal(f->data.first_labels[0], 10);
+    assert_int_equal(f->data.starts[1], 4);
+    assert_int_equal(f->data.starts[2], 6);
+}
+
+static void test_long_samples_are_cut_and_useless_ones_dropped(void **state)
+{
+    struct fixture *f = *state;
+    f->request.max_length = 3;
+    load(f, "{\"input_ids\":[10,11,12,13,14]}\n"
+            "{\"input_ids\":[10,11,12,13],\"labels\":[-100,-100,-100,13]}\n" /* trained only behind the cut */
+            "{\"input_ids\":[10,11],\"labels\":[10,-100]}\n"                 /* the first token is never predicted */
+            "{\"input_ids\":[]}\n"
+            "{\"input_ids\":[10,11]}\n");
+    char *json = dataset_report_json(&f->data.report);
+    assert_string_equal(json, "{\"samples\":2,\"tokens\":5,\"trained_tokens\":3,\"truncated\":2,\"dropped\":3,"
+                              "\"longest\":5}");
+    free(json);
+    char *place = dataset_place(&f->data, 1);
+    char *expected = format_text("%s:5", f->path);
+    assert_string_equal(place, expected);
+    free(place);
+    free(expected);
+}
+
+static void test_max_samples_takes_from_the_shuffled_files(void **state)
+{
+    struct fixture *f = *state;
+    char text[2000] = "";
+    for (int i = 0; i < 50; i++)
+        sprintf(text + strlen(text), "{\"input_ids\":[%d,9]}\n", i + 10);
+    f->request.max_samples = 10;
+    load(f, text);
+    assert_int_equal(f->data.samples, 10);
+    int in_order = 0;
+    for (int s = 0; s < 10; s++) {
+        assert_int_equal(f->data.ids[2 * s], f->data.origins[s].line + 9);
+        in_order += f->data.ids[2 * s] == 10 + s;
+        for (int other = 0; other < s; other++)
+            assert_int_not_equal(f->data.ids[2 * s], f->data.ids[2 * other]);
+    }
+    assert_true(in_order < 5);
+    dataset_free(&f->data);
+    f->request.shuffle = false;
+    load(f, text);
+    for (int s = 0; s < 10; s++)
+        assert_int_equal(f->data.ids[2 * s], 10 + s);
+    dataset_free(&f->data);
+    f->request.max_samples = 1000;
+    load(f, text);
+    assert_int_equal(f->data.samples, 50);
+}
+
+static void test_files_follow_each_other_and_may_differ(void **state)
+{
+    struct fixture *f = *state;
+    char *more = format_text("%s/more.jsonl", f->directory);
+    fake_file_write(f->directory, "more.jsonl", "[{\"input_ids\":[65,66]}]");
+    f->files[1] = more;
+    f->request.file_count = 2;
+    load(f, "{\"text\":\"a\"}");
+    expect_sample(f, 0, "^[a$]");
+    expect_sample(f, 1, "A[B]");
+    char *expected = format_text("%s: text, 1 sample\n%s: input_ids, 1 sample\n", f->path, more);
+    assert_string_equal(f->data.formats, expected);
+    free(expected);
+    free(more);
+}
+
+static void test_the_fingerprint_sees_labels_and_boundaries(void **state)
+{
+    struct fixture *f = *state;
+    load(f, "{\"input_ids\":[10,11]}\n{\"input_ids\":[12,13]}\n");
+    uint64_t fingerprint = dataset_fingerprint(&f->data);
+    f->data.labels[0] = IGNORED_LABEL;
+    assert_true(dataset_fingerprint(&f->data) != fingerprint);
+    f->data.labels[0] = 11;
+    assert_true(dataset_fingerprint(&f->data) == fingerprint);
+    f->data.starts[1] = 3;
+    assert_true(dataset_fingerprint(&f->data) != fingerprint);
+}
+
+static void test_broken_files_are_named_by_line(void **state)
+{
+    struct fixture *f = *state;
+    assert_string_equal(mistake(f, "{\"text\":\"a\"}\n{\"text\": b}\n"),
+                        "data.jsonl:2: broken JSON at character 10 of the sample");
+    assert_string_equal(mistake(f, "{\"text\":\"a\"} {}\n"), "data.jsonl:1: broken JSON at character 14 of the sample");
+    assert_string_equal(mistake(f, "[{\"text\":\"a\"},\n{\"text\":\n]\n"),
+                        "data.jsonl:3: broken JSON at character 10 of the sample");
+    assert_string_equal(mistake(f, "[{\"text\":\"a\"},\n"),
+                        "data.jsonl:2: the file ends within its JSON array; is it truncated?");
+    assert_string_equal(mistake(f, "[{\"text\":\"a\"}]\nx"),
+                        "data.jsonl:2: expected nothing behind the array's ']', found "
+                        "more text");
+    assert_string_equal(mistake(f, "{\"text\":\"\xff\"}\n"), "data.jsonl:1: not valid UTF-8 text");
+    assert_string_equal(mistake(f, "{\"text\":\"a\\u0000\"}\n"),
+                        "data.jsonl:1: the character \\u0000 cannot be trained on; remove it");
+    assert_string_equal(mistake(f, "\"text\"\n"),
+                        "data.jsonl:1: expected a JSON object as sample, found a plain value");
+}
+
+static void test_empty_files_are_an_error(void **state)
+{
+    struct fixture *f = *state;
+    assert_string_equal(mistake(f, ""),
+                        "data.jsonl: the file is empty; expected samples as a JSON array or as JSON lines");
+    assert_string_equal(mistake(f, " \n\n"),
+                        "data.jsonl: the file is empty; expected samples as a JSON array or as JSON lines");
+    assert_string_equal(mistake(f, "[]"), "data.jsonl: the file holds no samples");
+}
+
+static void test_unknown_and_mixed_formats_are_named(void **state)
+{
+    struct fixture *f = *state;
+    assert_string_equal(
+        mistake(f, "{\"question\":\"a\",\"answer\":\"b\"}"),
+        "data.jsonl:1: unknown data format: the sample has 'question', 'answer'; expected instruction + "
+        "output, messages, conversations, prompt + completion, text, or input_ids + labels");
+    assert_string_equal(
+        mistake(f, "{\"text\":\"a\"}\n{\"input_ids\":[10,11]}\n"),
+        "data.jsonl:2: a file holds one data format: expected text as above, found input_ids; split the "
+        "file");
+}
+
+static void test_wrong_fields_are_named(void **state)
+{
+    struct fixture *f = *state;
+    assert_string_equal(mistake(f, "{\"text\":7}"), "data.jsonl:1: text: expected a string, found a number");
+    assert_string_equal(mistake(f, "{\"messages\":[]}"),
+                        "data.jsonl:1: messages: expected an array of messages, found an empty one");
+    assert_string_equal(mistake(f, "{\"messages\":[{\"role\":\"user\",\"content\":null}]}"),
+                        "data.jsonl:1: messages[0].content: expected a string, found null");
+    assert_string_equal(mistake(f, "{\"conversations\":[{\"from\":\"human\"}]}"),
+                        "data.jsonl:1: conversations[0].value: expected a string, found nothing");
+    assert_string_equal(mistake(f, "{\"input_ids\":[1,128]}"),
+                        "data.jsonl:1: input_ids[1]: expected a token id from 0 to 127, found 128");
+    assert_string_equal(mistake(f, "{\"input_ids\":[1,2],\"labels\":[1,\"x\"]}"),
+                        "data.jsonl:1: labels[1]: expected a token id from 0 to 127 or -100, found \"x\"");
+    assert_string_equal(mistake(f, "{\"input_ids\":[1,2],\"labels\":[1]}"),
+                        "data.jsonl:1: input_ids has 2 elements and labels 1: they must be as many");
+    assert_string_equal(mistake(f, "{\"input_ids\":[1],\"labels\":[1]}"),
+                        "data.jsonl: no token to train within max_length 200 in any of its samples (1): are there "
+                        "assistant turns, or labels other than -100?");
+}
+
+static void test_what_is_missing_for_text_is_said(void **state)
+{
+    struct fixture *f = *state;
+    f->request.chat = NULL;
+    assert_string_equal(mistake(f, "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}"),
+                        "data.jsonl:1: messages need a chat format, and the recipe has none: give it one (chat = ...)");
+    f->request.tokenizer = NULL;
+    assert_string_equal(mistake(f, "{\"text\":\"a\"}"),
+                        "data.jsonl:1: text needs the model's tokenizer.json, which its directory does not have; "
+                        "expected samples of input_ids");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_messages_train_the_assistants_turns),
+        TEST(test_all_is_trained_without_assistant_only_loss),
+        TEST(test_content_in_parts_is_joined),
+        TEST(test_conversations_know_sharegpts_names),
+        TEST(test_instruction_and_input_are_the_question),
+        TEST(test_instruction_without_chat_format_has_headings),
+        TEST(test_completion_is_trained_with_eos),
+        TEST(test_text_is_trained_whole_with_eos),
+        TEST(test_tokens_keep_their_labels),
+        TEST(test_long_samples_are_cut_and_useless_ones_dropped),
+        TEST(test_max_samples_takes_from_the_shuffled_files),
+        TEST(test_files_follow_each_other_and_may_differ),
+        TEST(test_the_fingerprint_sees_labels_and_boundaries),
+        TEST(test_broken_files_are_named_by_line),
+        TEST(test_empty_files_are_an_error),
+        TEST(test_unknown_and_mixed_formats_are_named),
+        TEST(test_wrong_fields_are_named),
+        TEST(test_what_is_missing_for_text_is_said),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
