@@ -141,7 +141,8 @@ static void no_such_module(const struct placing *p, const char *field, const cha
     const char *names[SLOTS];
     for (int slot = 0; slot < SLOTS; slot++)
         names[slot] = slot_name((enum slot)slot);
-    const char *last = strrchr(entry, '.'), *near = suggest(last ? last + 1 : entry, names, SLOTS);
+    bool plain = entry[strcspn(entry, "*+?()[]{}|^$\\")] == 0;
+    const char *last = strrchr(entry, '.'), *near = plain ? suggest(last ? last + 1 : entry, names, SLOTS) : NULL;
     bool same = near && last && strcmp(near, last + 1) == 0;
     recipe_mistake(p->messages, &p->plan->recipe, field,
                    "'%s' matches no module of this model%s%s%s\n"

@@ -98,8 +98,8 @@ struct recipe {
 };
 
 /* Adds the mistake `text` of a field ("train.memory_budget", "lora.target_modules[2]"; "" for the recipe as a whole), wherever
- * the field got its value: "recipes/tiny.lua:7: lora.target_modules: text", or "--set lora.r=0: text". A field that the recipe
- * leaves out is placed at the table that would hold it. */
+ * the field got its value: "recipes/tiny.lua:7: lora.target_modules: text", or "--set lora.r=0: text". An item of a list has the
+ * item's line and the list's name; a field that the recipe leaves out is placed at the table that would hold it. */
 void recipe_mistake(struct messages *messages, const struct recipe *recipe, const char *field, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 

@@ -23,11 +23,12 @@ void recipe_mistake(struct messages *messages, const struct recipe *recipe, cons
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    const char *override = overrides_find(&recipe->overrides, field);
+    const char *override = overrides_find(&recipe->overrides, field), *end = strrchr(field, '[');
+    int shown = (int)(end && strchr(end, ']') ? (size_t)(end - field) : strlen(field));
     if (override)
         message_add(messages, "--set %s: %s", override, text);
     else
-        message_add(messages, "%s:%d: %s%s%s", recipe->path, source_lines_find(recipe->lines, field), field,
+        message_add(messages, "%s:%d: %.*s%s%s", recipe->path, source_lines_find(recipe->lines, field), shown, field,
                     *field ? ": " : "", text);
 }
 

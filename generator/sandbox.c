@@ -180,9 +180,32 @@ bool sandbox_load(struct sandbox *sandbox, const char *text, size_t length, cons
     return false;
 }
 
+/* Gives an error that was raised without a place, such as error(text, 0) in a module, the line of the first chunk that led to it:
+ * that is the text which the user wrote. */
+static int place_error(lua_State *L)
+{
+    const char *text = lua_type(L, 1) == LUA_TSTRING ? lua_tostring(L, 1) : "error() was called without a text";
+    lua_Debug ar;
+    if (*text == CHUNK_MARK)
+        return 1;
+    for (int level = 0; lua_getstack(L, level, &ar); level++) {
+        lua_getinfo(L, "Sl", &ar);
+        if (ar.currentline > 0 && ar.short_src[0] == CHUNK_MARK && strcmp(ar.short_src + 1, "0") == 0) {
+            lua_pushfstring(L, "%s:%d: %s", ar.short_src, ar.currentline, text);
+            return 1;
+        }
+    }
+    lua_pushstring(L, text);
+    return 1;
+}
+
 bool sandbox_call(struct sandbox *sandbox, int arguments, int results, char **message)
 {
-    int status = lua_pcall(sandbox->L, arguments, results, 0);
+    int handler = lua_gettop(sandbox->L) - arguments;
+    lua_pushcfunction(sandbox->L, place_error);
+    lua_insert(sandbox->L, handler);
+    int status = lua_pcall(sandbox->L, arguments, results, handler);
+    lua_remove(sandbox->L, handler);
     if (status == LUA_OK)
         return true;
     if (status != LUA_ERRMEM) {
@@ -224,7 +247,8 @@ static size_t expand(const struct sandbox *sandbox, const char *text, char *out)
 char *sandbox_message(struct sandbox *sandbox)
 {
     lua_State *L = sandbox->L;
-    const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "error() was called without a text";
+    const char *text = lua_tostring(L, -1);
+    CHECK(text);
     char *message = allocate(expand(sandbox, text, NULL) + 1, "a message");
     expand(sandbox, text, message);
     lua_pop(L, 1);

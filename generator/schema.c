@@ -248,14 +248,14 @@ static void check_together(const struct recipe *recipe, const cJSON *table, stru
 
 bool schema_read(struct recipe *recipe, const cJSON *table, struct messages *messages)
 {
-    static const char *const needed[][2] = {{"model", "model = hf_config \"DIR/config.json\""},
+    static const char *const needed[][2] = {{"model", "for example model = hf_config \"DIR/config.json\""},
                                             {"lora", "lora = {} takes PEFT's defaults"}};
     int before = messages->count;
     for (int i = 0; i < FIELDS; i++)
         set_default(&fields[i], recipe);
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
         if (!cJSON_GetObjectItemCaseSensitive(table, needed[i][0]))
-            recipe_mistake(messages, recipe, needed[i][0], "missing; write %s", needed[i][1]);
+            recipe_mistake(messages, recipe, needed[i][0], "missing; %s", needed[i][1]);
     }
     read_fields(recipe, table, "", messages);
     if (!recipe->lora.target_regex && !recipe->lora.all_linear && recipe->lora.target_modules.count == 0) {

@@ -1,6 +1,7 @@
 #include "suggest.h"
 
 #include <ctype.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -11,7 +12,7 @@ static int smaller(int a, int b)
     return a < b ? a : b;
 }
 
-static int same(char a, char b)
+static bool same(char a, char b)
 {
     return tolower((unsigned char)a) == tolower((unsigned char)b);
 }
@@ -38,6 +39,23 @@ static int edit_distance(const char *a, const char *b)
     return d[rows][columns];
 }
 
+/* The shortest name that ends in '_' and `name`. */
+static const char *longer_name(const char *name, const char *const *names, int count)
+{
+    size_t length = strlen(name), shortest = LONGEST;
+    const char *found = NULL;
+    for (int i = 0; i < count; i++) {
+        size_t whole = strlen(names[i]);
+        bool ends =
+            whole > length && names[i][whole - length - 1] == '_' && strcmp(names[i] + whole - length, name) == 0;
+        if (ends && length > 0 && whole < shortest) {
+            found = names[i];
+            shortest = whole;
+        }
+    }
+    return found;
+}
+
 const char *suggest(const char *name, const char *const *names, int count)
 {
     int length = (int)strlen(name), best = length / 3 > 1 ? length / 3 : 1;
@@ -49,5 +67,5 @@ const char *suggest(const char *name, const char *const *names, int count)
             nearest = names[i];
         }
     }
-    return nearest;
+    return nearest ? nearest : longer_name(name, names, count);
 }

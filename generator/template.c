@@ -213,7 +213,7 @@ bool template_render(const char *template_path, const cJSON *plan, char **text, 
     char *source = text_file_read(template_path, &length);
     *text = NULL;
     if (!source) {
-        message_add(messages, "%s: cannot read the template: %s", template_path, strerror(errno));
+        message_add(messages, "%s: cannot read the template: %s", shown_name(template_path), strerror(errno));
         return false;
     }
     cJSON *globals = cJSON_CreateObject();

@@ -1,0 +1,1 @@
+return { model = hf_config "broken_config.json", lora = {} }

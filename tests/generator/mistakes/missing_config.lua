@@ -1,0 +1,4 @@
+return {
+  model = hf_config "no/such/config.json",
+  lora = {},
+}

@@ -1,0 +1,2 @@
+local chat = require "chat.chatlm"
+return {}

@@ -1,0 +1,1 @@
+local config = io.open("/etc/passwd")

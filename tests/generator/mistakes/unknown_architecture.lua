@@ -1,0 +1,4 @@
+return {
+  model = hf_config "unknown_architecture.json",
+  lora = {},
+}

@@ -1,0 +1,35 @@
+local train = {
+  per_device_train_batch_size = "4",
+  max_length = 1.5,
+  bf16 = "yes",
+  learning_rate = -1,
+  lr_scheduler_type = "cosin",
+  lr_scheduler_kwargs = 3,
+  optim = "sgd",
+  max_steps = 0,
+  gradient_checkpointing = "always",
+  memory_budget = "8 apples",
+  warmup_ratio = 2,
+  adam_beta2 = 1,
+}
+return {
+  model = require "models.stories260K",
+  lora = {
+    r = "16",
+    lora_alpha = 0,
+    lora_dropout = 1,
+    target_modules = {
+      "q_proj",
+      3,
+    },
+    rank_pattern = { q_proj = 0 },
+    layers_to_transform = { 0, -1 },
+    use_rslora = 1,
+    init_lora_weights = "pissa",
+    modules_to_save = "lm_head",
+    bias = "all",
+  },
+  train = train,
+  chat = "chatml",
+  inference = 7,
+}
