@@ -20,6 +20,7 @@ struct init_model {
     const char *output;
     enum dtype dtype;
     uint64_t seed;
+    float *quantiles;             /* of N(0, initializer_range) */
     struct tensor_entry *entries; /* in the order in which they are written */
     int count;
 };
@@ -67,7 +68,7 @@ static void write_tensor(struct safetensors_writer *writer, const struct init_mo
     for (size_t first = 0; first < total; first += PIECE) {
         size_t n = total - first < PIECE ? total - first : PIECE;
         if (matrix)
-            random_normal(values, random, first, n, init->program->model.initializer_range);
+            random_quantiles(values, random, first, n, init->quantiles);
         for (size_t i = 0; i < n && !matrix; i++)
             values[i] = constant;
         convert_from_float(stored, init->dtype, values, n);
@@ -169,9 +170,11 @@ int command_init_model(const struct options *options, struct error *err)
     if (!output_directory(init.output, false, err))
         return err->exit_code;
     list_tensors(&init);
+    init.quantiles = normal_quantiles(init.program->model.initializer_range);
     bool written = write_weights(&init, err) && write_configs(&init, err);
     if (!written)
         discard_directory(init.output);
     tensor_entries_free(init.entries, init.count);
+    free(init.quantiles);
     return written ? EXIT_DONE : err->exit_code;
 }

@@ -1,5 +1,6 @@
 #include "random_fill.h"
 
+#include "error.h"
 #include "philox.h"
 
 #include <math.h>
@@ -49,5 +50,35 @@ void random_normal(float *to, struct random_tensor tensor, uint64_t first, size_
         }
         for (size_t j = 0; j < 4 && i + j < n; j++)
             to[i + j] = (float)(values[j] * deviation);
+    }
+}
+
+/* Newton's method for Phi(x) = p, each value started from the one before. Right of 0, Phi is concave, so that the steps approach
+ * from below and never pass the solution. */
+float *normal_quantiles(double deviation)
+{
+    float *quantiles = allocate(QUANTILES * sizeof *quantiles, "random weights");
+    double x = 0;
+    for (int i = QUANTILES / 2; i < QUANTILES; i++) {
+        double p = (i + 0.5) / QUANTILES, step = 1;
+        for (int iteration = 0; step > 1e-12 && iteration < 100; iteration++) {
+            double density = exp(-x * x / 2) * 0.3989422804014327;
+            step = (p - erfc(-x * 0.7071067811865476) / 2) / density;
+            x += step;
+        }
+        quantiles[i] = (float)(x * deviation);
+        quantiles[QUANTILES - 1 - i] = -quantiles[i];
+    }
+    return quantiles;
+}
+
+void random_quantiles(float *to, struct random_tensor tensor, uint64_t first, size_t n, const float *quantiles)
+{
+#pragma omp parallel for schedule(static) if (n > 65536)
+    for (size_t i = 0; i < n; i += 8) {
+        uint32_t bits[4];
+        block_of_four(bits, &tensor, (first + i) / 8);
+        for (size_t j = 0; j < 8 && i + j < n; j++)
+            to[i + j] = quantiles[bits[j / 2] >> (j % 2 * 16) & (QUANTILES - 1)];
     }
 }

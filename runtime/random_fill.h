@@ -19,4 +19,12 @@ void random_uniform(float *to, struct random_tensor tensor, uint64_t first, size
 /* The same with normal deviates (Box and Muller 1958) of mean 0. */
 void random_normal(float *to, struct random_tensor tensor, uint64_t first, size_t n, double deviation);
 
+/* A table of QUANTILES equally likely values of N(0, deviation), the farthest at 4.3 deviations; free() it. */
+enum { QUANTILES = 65536 };
+float *normal_quantiles(double deviation);
+
+/* Elements [first, first + n) drawn from such a table, eight to a block of random bits: ten times as fast as random_normal, for
+ * whole models. first must be a multiple of 8. */
+void random_quantiles(float *to, struct random_tensor tensor, uint64_t first, size_t n, const float *quantiles);
+
 #endif
