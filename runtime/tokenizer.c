@@ -97,23 +97,45 @@ bool tokenizer_encode(struct tokenizer *t, const char *text, size_t length, bool
     return true;
 }
 
+/* The added token of an id whose text is not the vocabulary's, or NULL. */
+static const struct added_token *find_renamed(const struct tokenizer *t, int32_t id)
+{
+    for (int32_t i = 0; t->has_renamed && i < t->added.count; i++) {
+        if (t->added.token[i].id == id && t->added.token[i].decoded) {
+            return &t->added.token[i];
+        }
+    }
+    return NULL;
+}
+
+static void decode_token(struct tokenizer *t, int32_t id, bool skip_special_tokens)
+{
+    size_t length;
+    const char *text = vocabulary_text(&t->vocabulary, id, &length);
+    if (!text) {
+        return;
+    }
+    const struct added_token *renamed = find_renamed(t, id);
+    if (renamed) {
+        text = renamed->decoded;
+        length = renamed->decoded_length;
+    } else if (skip_special_tokens && t->special[id]) {
+        return;
+    } else if (t->decoder.byte_level) {
+        size_t raw_length;
+        const char *raw = vocabulary_text(&t->raw, id, &raw_length);
+        text = raw ? raw : text;
+        length = raw ? raw_length : length;
+    }
+    decoder_push(&t->decoder, text, length);
+}
+
 void tokenizer_decode(struct tokenizer *t, const int32_t *ids, size_t count, bool skip_special_tokens,
                       struct text_buffer *out)
 {
     decoder_begin(&t->decoder);
     for (size_t i = 0; i < count; i++) {
-        size_t length;
-        const char *text = vocabulary_text(&t->vocabulary, ids[i], &length);
-        if (!text || (skip_special_tokens && t->special[ids[i]])) {
-            continue;
-        }
-        if (t->decoder.byte_level) {
-            size_t raw_length;
-            const char *raw = vocabulary_text(&t->raw, ids[i], &raw_length);
-            decoder_push(&t->decoder, raw ? raw : text, raw ? raw_length : length);
-        } else {
-            decoder_push(&t->decoder, text, length);
-        }
+        decode_token(t, ids[i], skip_special_tokens);
     }
     decoder_end(&t->decoder, out);
 }

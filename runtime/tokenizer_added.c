@@ -153,6 +153,7 @@ void added_tokens_free(struct added_tokens *added)
 {
     for (int32_t i = 0; i < added->count; i++) {
         free(added->token[i].content);
+        free(added->token[i].decoded);
     }
     free(added->token);
     free(added->raw.node);

@@ -15,6 +15,10 @@ struct added_token {
     size_t length;
     bool special, lstrip, rstrip, single_word, normalized;
     bool in_model; /* the model's vocabulary has it too */
+    /* What it decodes to, where normalization changed what it matches: that, not its content, and it then is not skipped as a
+     * special token (both as the library does). NULL otherwise; owned. */
+    char *decoded;
+    size_t decoded_length;
 };
 
 struct trie_node {

@@ -47,9 +47,20 @@ static bool add_to_vocabulary(struct tokenizer *t, struct added_token *token, co
            error_set(err, "%s: %s", path, cause.text);
 }
 
+static void set_decoded(const struct tokenizer *t, struct added_token *token, const struct text_view *pattern)
+{
+    struct text_buffer bytes = {0};
+    if (!t->decoder.byte_level || !byte_level_decode(&bytes, pattern->text, pattern->length)) {
+        bytes.length = 0;
+        text_buffer_append(&bytes, pattern->text, pattern->length);
+    }
+    token->decoded = bytes.data ? bytes.data : allocate(1, "an added token");
+    token->decoded_length = bytes.length;
+}
+
 static bool insert_pattern(struct tokenizer *t, int32_t index, struct error *err)
 {
-    const struct added_token *token = &t->added.token[index];
+    struct added_token *token = &t->added.token[index];
     struct text_view pattern = {.text = token->content, .length = token->length};
     if (!token->normalized) {
         added_matcher_insert(&t->added.raw, pattern.text, pattern.length, index);
@@ -59,6 +70,10 @@ static bool insert_pattern(struct tokenizer *t, int32_t index, struct error *err
         return false;
     }
     added_matcher_insert(&t->added.normalized, pattern.text, pattern.length, index);
+    if (pattern.length != token->length || memcmp(pattern.text, token->content, token->length) != 0) {
+        set_decoded(t, token, &pattern);
+        t->has_renamed = true;
+    }
     return true;
 }
 

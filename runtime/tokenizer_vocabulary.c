@@ -138,7 +138,7 @@ static int byte_of_character(uint32_t c)
     return c <= 0x20 ? (int)c : c < 67 ? (int)(c - 33 + 0x7F) : c == 67 ? 0xAD : -1;
 }
 
-static bool decode_bytes(struct text_buffer *out, const char *text, size_t length)
+bool byte_level_decode(struct text_buffer *out, const char *text, size_t length)
 {
     out->length = 0;
     for (size_t i = 0; i < length;) {
@@ -158,7 +158,7 @@ void vocabulary_decode_bytes(struct vocabulary *raw, const struct vocabulary *sp
         size_t length;
         const char *text = vocabulary_text(spelled, id, &length);
         struct error err;
-        if (text && decode_bytes(&bytes, text, length)) {
+        if (text && byte_level_decode(&bytes, text, length)) {
             CHECK(vocabulary_add(raw, id, bytes.data ? bytes.data : "", bytes.length, &err));
         }
     }

@@ -43,6 +43,9 @@ const char *vocabulary_text(const struct vocabulary *vocabulary, int32_t id, siz
 /* Adds to `raw` the bytes of every token that is spelled in the byte-level alphabet throughout, under the same ids. */
 void vocabulary_decode_bytes(struct vocabulary *raw, const struct vocabulary *spelled);
 
+/* The bytes that a text in the byte-level alphabet spells, in place of what `out` held; false if a character is not of it. */
+bool byte_level_decode(struct text_buffer *out, const char *text, size_t length);
+
 /* The character that spells a byte: U+0100 + n for the n-th byte that is not printable, the byte's own code point otherwise. */
 uint32_t byte_level_character(unsigned char byte);
 
