@@ -3,18 +3,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void tell(const struct dataset *data, const struct train_config *config)
+void dataset_tell(const struct dataset *data, const struct train_config *config)
 {
     const struct dataset_report *report = &data->report;
     fputs(data->formats, stderr);
-    fprintf(stderr, "%lld samples, %lld tokens, %lld of them trained\n", report->samples, report->tokens,
-            report->trained);
+    fprintf(stderr, "kept %lld of %lld samples: %lld tokens, %lld of them trained\n", report->samples,
+            report->samples + report->dropped, report->tokens, report->trained);
     if (report->truncated > 0)
-        fprintf(stderr, "%lld samples were longer than max_length %d and cut there; the longest had %d tokens\n",
-                report->truncated, config->max_length, report->longest);
+        fprintf(stderr, "cut at max_length %d: %lld; the longest sample has %d tokens\n", config->max_length,
+                report->truncated, report->longest);
     if (report->dropped > 0)
-        fprintf(stderr, "%lld samples were dropped: no token to train within max_length %d\n", report->dropped,
-                config->max_length);
+        fprintf(stderr, "dropped, without a token to train within max_length %d: %lld\n", config->max_length,
+                report->dropped);
 }
 
 bool dataset_from_options(struct dataset *data, const struct session *session, const struct options *options,
@@ -38,7 +38,5 @@ bool dataset_from_options(struct dataset *data, const struct session *session, c
     };
     bool ok = dataset_load(data, &request, err);
     free(files);
-    if (ok)
-        tell(data, config);
     return ok;
 }

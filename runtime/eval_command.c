@@ -30,6 +30,7 @@ int command_eval(const struct options *options, struct error *err)
               dataset_from_options(&data, &session, options, "data", &config, err) &&
               session_load_adapter(&session, options, USE_EVAL, err);
     if (ok) {
+        dataset_tell(&data, &config);
         evaluate_dataset(&evaluation, session.backend, session.device, &data, &config);
         ok = isfinite(evaluation_loss(&evaluation)) ||
              error_set(err, "the loss over the data is not a finite number; are the model's weights damaged?");

@@ -29,11 +29,16 @@ struct request {
 static const char *const SOURCES[] = {"prompt", "messages", "raw", "prompt-ids"};
 enum { SOURCE_COUNT = sizeof SOURCES / sizeof *SOURCES };
 
+static bool is_given(const struct options *options, const char *name)
+{
+    return option_declared(options, name) && option_given(options, name);
+}
+
 static bool check_one_source(const struct options *options, struct error *err)
 {
     int given = 0;
     for (int i = 0; i < SOURCE_COUNT; i++)
-        given += option_given(options, SOURCES[i]);
+        given += is_given(options, SOURCES[i]);
     return given == 1 || error_usage(err, "expected one of --prompt, --messages, --raw and --prompt-ids, found %s",
                                      given ? "several" : "none");
 }
@@ -102,7 +107,7 @@ static bool read_ids(struct request *request, const char *text, struct error *er
 static bool read_request(struct request *request, const struct session *session, const struct options *options,
                          struct error *err)
 {
-    if (option_given(options, "prompt-ids"))
+    if (is_given(options, "prompt-ids"))
         return read_ids(request, option_text(options, "prompt-ids"), err);
     if (!session->tokenizer)
         return error_set(err, "%s has no tokenizer.json: text cannot be read; use --prompt-ids", session->model);

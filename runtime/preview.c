@@ -101,6 +101,8 @@ int command_preview(const struct options *options, struct error *err)
     err->exit_code = EXIT_FAILED;
     bool ok = train_config_from_options(&config, options, err) && session_begin(&session, options, err) &&
               dataset_from_options(&data, &session, options, "data", &config, err);
+    if (ok)
+        dataset_tell(&data, &config);
     for (int sample = 0; ok && sample < data.samples; sample++) {
         if (option_bool(options, "json"))
             print_json(&data, sample);

@@ -52,11 +52,18 @@ static bool load_data(struct training *training, struct error *err)
     if (option_count(training->options, "eval-data") > 0 &&
         !dataset_from_options(&training->eval_data, &training->session, training->options, "eval-data", &whole, err))
         return false;
+    return true;
+}
+
+static void tell_data(const struct training *training)
+{
     char *json = dataset_report_json(&training->data.report);
     printf("%s\n", json);
     fflush(stdout);
     free(json);
-    return true;
+    dataset_tell(&training->data, &training->config);
+    if (training->eval_data.samples > 0)
+        dataset_tell(&training->eval_data, &training->config);
 }
 
 /* The weights, and the adapter that training starts from; a resumed run brings its own. */
@@ -135,6 +142,7 @@ static int run(struct training *training, struct error *err)
         .model = session->model,
         .resume = training->resume,
     };
+    tell_data(training);
     training->began = seconds_now();
     interrupt_watch(true);
     enum train_end end = trainer_run(&trainer, &training->state, err);

@@ -209,7 +209,7 @@ static void evaluate(struct device *device, const struct batch *batch, struct ev
 
 static void extend(struct device *device, const int32_t *ids, int n, float *logits)
 {
-    CHECK(device->length + n <= fake_program.max_context);
+    CHECK(device->length + n <= (int)(sizeof device->context / sizeof *device->context));
     for (int i = 0; i < n; i++)
         device->context[device->length++] = ids[i];
     for (int i = 0; i < FAKE_VOCABULARY; i++)

@@ -19,7 +19,7 @@ struct device {
     int accumulated, updated; /* calls so far */
     int interrupt_at;         /* this call of accumulate (from 1) raises SIGINT; 0: none */
     int nan_at;               /* this call's loss is not a number; 0: none */
-    int context[64], length;  /* the "KV cache" */
+    int context[256], length; /* the "KV cache" */
 };
 
 extern const struct backend fake_backend;
