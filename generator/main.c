@@ -10,7 +10,7 @@
 static const char usage[] =
     "usage: lorac RECIPE.lua -o DIR [--set FIELD=VALUE]... [--dump=PASS]\n"
     "\n"
-    "Reads a recipe and writes the text of its program, C and a README, to DIR, which must not exist yet.\n"
+    "Reads a recipe and writes the text of its program, C and a README, to DIR.\n"
     "\n"
     "  -o DIR             where the program's text goes\n"
     "  --set FIELD=VALUE  changes a field of the recipe: --set lora.r=16 --set lora.target_modules=q_proj,v_proj\n"
@@ -55,9 +55,9 @@ static const struct pass *find_pass(const char *name, struct error *err)
     const char *near = suggest(name, names, PASSES);
     error_usage(
         err,
-        "lorac: --dump=%s: no such pass%s%s%s; there are architecture, placement, graph, backward, schedule, memory "
+        "lorac: --dump=%s: no such pass%s%s%s There are architecture, placement, graph, backward, schedule, memory "
         "and cost",
-        name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+        name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : ".");
     return NULL;
 }
 
