@@ -112,6 +112,18 @@ typedef double reference_loss(void *context);
 double reference_difference_error(reference_loss *loss, void *context, double *x, const double *gradient, size_t n,
                                   size_t probes);
 
+/* Sizes to check the references' own backward passes at. Attention's segments are cut out of T. */
+struct reference_sizes {
+    int T, dim, width, vocab;
+    struct reference_heads heads;
+};
+
+/* Every backward pass above against differences of its forward pass, at up to `probes` elements of its input; report gets the
+ * operation's name and the worst error as reference_difference_error gives it. In reference_gradients.c. */
+typedef void reference_gradient_report(void *context, const char *operation, double error);
+void reference_check_gradients(const struct reference_sizes *sizes, size_t probes, reference_gradient_report *report,
+                               void *context);
+
 /* Test data: x [n] uniform in +-range, every value exact in float, from a counter (splitmix64): the same seed, the same
  * data. */
 void reference_fill(double *x, size_t n, double range, uint64_t seed);

@@ -49,14 +49,15 @@ bool reference_passes(const struct comparison *comparison)
     return comparison->error <= 1;
 }
 
-/* The step h = cbrt(epsilon) balances the cut-off error h^2 f''' / 6 with the rounding error epsilon f / h; both are
- * then about h^2 = 4e-11 times values of the size of f, which may be some hundred times the gradient's. */
+/* The step h = cbrt(epsilon) balances the cut-off error, h^2 / 6 times the third derivative, with the rounding error of the
+ * loss over h. Allowed are 100 h^2 of the gradient's size (third derivatives of these operations are some ten times their first), and
+ * 16 roundings of a loss of this size, since it is a sum of many terms. */
 double reference_difference_error(reference_loss *loss, void *context, double *x, const double *gradient, size_t n,
                                   size_t probes)
 {
-    const double h = cbrt(DBL_EPSILON), limit = 1e3 * h * h;
+    const double h = cbrt(DBL_EPSILON);
     double usual = root_mean_square(gradient, n);
-    struct comparison worst = {0, limit, 0};
+    struct comparison worst = {0};
     size_t count = probes < n ? probes : n;
     for (size_t probe = 0; probe < count; probe++) {
         size_t i = n / count * probe + probe * (n % count) / count;
@@ -66,7 +67,8 @@ double reference_difference_error(reference_loss *loss, void *context, double *x
         x[i] = old - step;
         double below = loss(context), difference = (above - below) / (high - x[i]);
         x[i] = old;
-        keep_worst(&worst, error_in_units(gradient[i], difference, limit * (fabs(gradient[i]) + usual)), i);
+        double allowed = 100 * h * h * (fabs(gradient[i]) + usual) + 16 * DBL_EPSILON * fabs(above) / h;
+        keep_worst(&worst, error_in_units(gradient[i], difference, allowed), i);
     }
     return worst.error;
 }

@@ -1,5 +1,5 @@
 /* Checks of attention.h: forward, backward and generation against the reference, with and without a window, over segments that
- * begin and end inside blocks; the same bits with one thread; the reference's own backward against finite differences.
+ * begin and end inside blocks, and the same bits with one thread.
  */
 #ifndef LORAC_SELFTEST_ATTENTION_H
 #define LORAC_SELFTEST_ATTENTION_H
@@ -112,36 +112,6 @@ static void check_attention_extend(struct selftest *s, const struct attention_ca
     free(out);
 }
 
-/* What the finite differences need to see attention as a function of qkv. */
-struct attention_loss {
-    const struct reference_segments *segments;
-    const double *qkv, *dout;
-    double *out;
-};
-
-static double attention_loss(void *context)
-{
-    const struct attention_loss *l = context;
-    reference_attention(l->out, NULL, l->qkv, l->segments, &selftest_heads);
-    return reference_dot(l->dout, l->out, (size_t)l->segments->starts[l->segments->count] * Q_WIDTH);
-}
-
-static void check_attention_gradient(struct selftest *s)
-{
-    static const int32_t starts[] = {0, 1, 4, 11};
-    struct attention_case c;
-    attention_case_open(&c, s, (struct segments){3, starts}, 3);
-    struct reference_segments segments = {3, starts, 3};
-    double *out = selftest_doubles((size_t)c.T * Q_WIDTH), *dqkv = selftest_doubles((size_t)c.T * QKV);
-    reference_attention_backward(dqkv, c.wide_dout, c.wide_qkv, &segments, &selftest_heads);
-    struct attention_loss loss = {&segments, c.wide_qkv, c.wide_dout, out};
-    double error = reference_difference_error(attention_loss, &loss, c.wide_qkv, dqkv, (size_t)c.T * QKV, 40);
-    selftest_line(s, "attention's reference, differences", c.shape, error, 0);
-    free(out);
-    free(dqkv);
-    attention_case_close(&c);
-}
-
 static void selftest_attention(struct selftest *s)
 {
     static const int32_t starts[] = {0, 1, 4, 21, 121, 251}, one[] = {0, 131};
@@ -156,7 +126,6 @@ static void selftest_attention(struct selftest *s)
             check_attention_extend(s, &c);
             attention_case_close(&c);
         }
-    check_attention_gradient(s);
 }
 
 #endif

@@ -1,6 +1,6 @@
 /* Checks of the kernels that are neither products nor attention: norms, rotary embedding, SwiGLU, embedding, rows, loss, AdamW.
  *
- * Each function checks forward and backward at one T, or R; the references' own backward passes are held against finite
+ * Each function checks forward and backward at one T, or R. The references' own backward passes are held against finite
  * differences at the end.
  */
 #ifndef LORAC_SELFTEST_OPS_H
@@ -9,6 +9,7 @@
 #include "adamw.h"
 #include "cross_entropy.h"
 #include "embedding.h"
+#include "exp.h"
 #include "rmsnorm.h"
 #include "rope.h"
 #include "rows.h"
@@ -235,6 +236,23 @@ static void check_cross_entropy(struct selftest *s, int R)
     selftest_free(all, sizeof all / sizeof *all);
 }
 
+/* exp_float from where it leaves 0 to where it leaves the floats: 1.1 units in the last place are at most 1.1 epsilon. Beyond
+ * that, 0 and infinity. */
+static void check_exp(struct selftest *s)
+{
+    enum { STEPS = 40000 };
+    double worst = 0;
+    for (int i = 0; i < STEPS; i++) {
+        float x = -87.3f + 176.0f * (float)i / STEPS;
+        double expected = exp((double)x), error = fabs(exp_float(x) - expected) / expected;
+        worst = error <= worst ? worst : error;
+    }
+    selftest_line(s, "exp_float", "-87.3 to 88.7", worst / (1.1 * FLT_EPSILON), 1.1 * FLT_EPSILON);
+    bool ends =
+        exp_float(-INFINITY) == 0 && exp_float(INFINITY) == INFINITY && isnan(exp_float(NAN)) && exp_float(0) == 1;
+    selftest_line(s, "exp_float", "infinities, 0, NaN", ends ? 0 : INFINITY, 0);
+}
+
 /* Three steps from nothing; one block and a part of one more. */
 static void check_adamw(struct selftest *s)
 {
@@ -265,6 +283,23 @@ static void check_adamw(struct selftest *s)
     selftest_free(all, sizeof all / sizeof *all);
 }
 
+static void report_gradient(void *context, const char *operation, double error)
+{
+    struct selftest *s = context;
+    selftest_line(s, operation, "reference's gradient", error, 0);
+}
+
+/* The references' backward passes, at sizes cut down where that makes no other code run. */
+static void check_references(struct selftest *s)
+{
+    const struct reference_sizes sizes = {9,
+                                          HIDDEN < 64 ? HIDDEN : 64,
+                                          INTERMEDIATE < 64 ? INTERMEDIATE : 64,
+                                          VOCAB < 300 ? VOCAB : 300,
+                                          {HEADS, KV_HEADS, HEAD_DIM}};
+    reference_check_gradients(&sizes, 24, report_gradient, s);
+}
+
 static void selftest_ops(struct selftest *s)
 {
     static const int counts[] = {1, 3, 17, 37};
@@ -281,9 +316,11 @@ static void selftest_ops(struct selftest *s)
         //@ end
         check_rows(s, counts[i]);
     }
+    check_exp(s);
     check_cross_entropy(s, 1);
     check_cross_entropy(s, 5);
     check_adamw(s);
+    check_references(s);
 }
 
 #endif
