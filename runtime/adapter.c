@@ -166,65 +166,65 @@ static bool frozen_copy(const char *name)
            !strcmp(name, "base_model.model.model.embed_tokens.weight");
 }
 
-static bool check_tensors(const struct program *program, const struct checkpoint *checkpoint, struct error *err)
+static bool check_tensors(const struct program *program, const struct weight_files *files, struct error *err)
 {
     int count;
     struct placed_tensor *wanted = placed_tensors(program->adapters, program->adapter_groups, &count);
     bool right = true;
     for (int i = 0; i < count && right; i++) {
-        const struct safetensor *tensor = checkpoint_find(checkpoint, wanted[i].name);
-        right = tensor ? safetensor_expect(checkpoint, tensor, wanted[i].spec->rows, wanted[i].spec->cols, err)
+        const struct safetensor *tensor = weight_files_find(files, wanted[i].name);
+        right = tensor ? safetensor_expect(files, tensor, wanted[i].spec->rows, wanted[i].spec->cols, err)
                        : error_set(err,
                                    "%s: tensor '%s' is missing; this program trains it, the adapter has other "
                                    "target_modules or layers",
-                                   checkpoint->paths[0], wanted[i].name);
+                                   files->paths[0], wanted[i].name);
     }
-    for (int i = 0; i < checkpoint->tensor_count && right; i++) {
-        const char *name = checkpoint->tensors[i].name;
+    for (int i = 0; i < files->tensor_count && right; i++) {
+        const char *name = files->tensors[i].name;
         if (!placed_find(wanted, count, name) && !frozen_copy(name))
             right =
                 error_set(err,
                           "%s: tensor '%.120s' is not trained by this program; the adapter has other target_modules or "
                           "layers",
-                          checkpoint->paths[0], name);
+                          files->paths[0], name);
     }
     placed_tensors_free(wanted, count);
     return right;
 }
 
-struct checkpoint *adapter_open(const struct program *program, const char *directory, struct error *err)
+struct weight_files *adapter_open(const struct program *program, const char *directory, struct error *err)
 {
     if (!check_config(program, directory, err))
         return NULL;
     char *path = path_join(directory, "adapter_model.safetensors");
     char *pickled = path_join(directory, "adapter_model.bin");
-    struct checkpoint *checkpoint = NULL;
+    struct weight_files *files = NULL;
     if (access(path, F_OK) && access(pickled, F_OK) == 0)
         error_set(err, "%s: cannot be loaded; save the adapter with safe_serialization=True", pickled);
     else
-        checkpoint = checkpoint_open_file(path, err);
-    if (checkpoint && !check_tensors(program, checkpoint, err)) {
-        checkpoint_close(checkpoint);
-        checkpoint = NULL;
+        files = weight_files_open_one(path, err);
+    if (files && !check_tensors(program, files, err)) {
+        weight_files_close(files);
+        files = NULL;
     }
     free(path);
     free(pickled);
-    return checkpoint;
+    return files;
 }
 
 bool adapter_load(const struct program *program, const struct backend *backend, struct device *device,
                   const char *directory, struct error *err)
 {
-    struct checkpoint *checkpoint = adapter_open(program, directory, err);
-    if (!checkpoint)
+    struct weight_files *files = adapter_open(program, directory, err);
+    if (!files)
         return false;
     int count;
     struct placed_tensor *tensors = placed_tensors(program->adapters, program->adapter_groups, &count);
     bool loaded = true;
     for (int i = 0; i < count && loaded; i++)
-        loaded = tensor_load(checkpoint, checkpoint_find(checkpoint, tensors[i].name), &tensors[i], backend, device,
+        loaded = tensor_load(files, weight_files_find(files, tensors[i].name), &tensors[i], backend, device,
                              REGION_ADAPTERS, err);
     placed_tensors_free(tensors, count);
-    checkpoint_close(checkpoint);
+    weight_files_close(files);
     return loaded;
 }

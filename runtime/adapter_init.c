@@ -13,7 +13,7 @@ struct init {
     const struct program *program;
     const struct backend *backend;
     struct device *device;
-    const struct checkpoint *base; /* NULL where no tensor needs it */
+    const struct weight_files *base; /* NULL where no tensor needs it */
     uint64_t seed;
 };
 
@@ -51,13 +51,13 @@ static float *initial_matrix(const struct init *init, const struct placed_tensor
 
 /* The base tensor that an adapter tensor belongs to; NULL and *err when the model has none, or of another shape. cols 0: a
  * matrix of `rows` rows, however long they are. */
-static const struct safetensor *base_tensor(const struct checkpoint *base, const char *name, int rows, int cols,
+static const struct safetensor *base_tensor(const struct weight_files *base, const char *name, int rows, int cols,
                                             struct error *err)
 {
     char *base_name = adapter_base_tensor(name);
-    const struct safetensor *tensor = checkpoint_find(base, base_name);
+    const struct safetensor *tensor = weight_files_find(base, base_name);
     if (!tensor && !strcmp(base_name, "lm_head.weight")) /* tied */
-        tensor = checkpoint_find(base, "model.embed_tokens.weight");
+        tensor = weight_files_find(base, "model.embed_tokens.weight");
     if (!tensor)
         error_set(err, "%s: tensor '%s' is missing", base->paths[0], base_name);
     else if (!safetensor_expect(base, tensor, rows, cols ? cols : (int)tensor->shape[1], err))
@@ -131,8 +131,8 @@ static bool init_magnitude(const struct init *init, const struct placed_tensor *
     bool read = true;
     for (int first = 0; first < out && read; first += ROWS) {
         int n = out - first < ROWS ? out - first : ROWS;
-        read =
-            checkpoint_read_floats(init->base, base, (uint64_t)first * (uint64_t)in, rows, (size_t)n * (size_t)in, err);
+        read = weight_files_read_floats(init->base, base, (uint64_t)first * (uint64_t)in, rows, (size_t)n * (size_t)in,
+                                        err);
 #pragma omp parallel for schedule(static)
         for (int row = 0; row < (read ? n : 0); row++)
             magnitude[first + row] = (float)row_norm(init, &module, rows + (size_t)row * (size_t)in, first + row, in);
@@ -174,12 +174,12 @@ bool adapter_init(const struct program *program, const struct backend *backend, 
     bool needs_base = false, made = true;
     for (int i = 0; i < count; i++)
         needs_base = needs_base || adapter_kind(tensors[i].name) > ADAPTER_B;
-    struct checkpoint *base = needs_base ? checkpoint_open(model, err) : NULL;
+    struct weight_files *base = needs_base ? weight_files_open(model, err) : NULL;
     struct init init = {program, backend, device, base, seed};
     made = base || !needs_base;
     for (int i = 0; i < count && made; i++)
         made = init_tensor(&init, &tensors[i], err);
-    checkpoint_close(base);
+    weight_files_close(base);
     placed_tensors_free(tensors, count);
     return made;
 }

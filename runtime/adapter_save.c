@@ -113,8 +113,8 @@ bool optimizer_save(const struct program *program, const struct backend *backend
 bool optimizer_load(const struct program *program, const struct backend *backend, struct device *device,
                     const char *path, struct error *err)
 {
-    struct checkpoint *checkpoint = checkpoint_open_file(path, err);
-    if (!checkpoint)
+    struct weight_files *files = weight_files_open_one(path, err);
+    if (!files)
         return false;
     int count;
     struct placed_tensor *tensors = placed_tensors(program->adapters, program->adapter_groups, &count);
@@ -123,15 +123,15 @@ bool optimizer_load(const struct program *program, const struct backend *backend
         const struct part *part = &optimizer_parts[i % 2];
         const struct placed_tensor *tensor = &tensors[i / 2];
         char *name = format_text("%s%s", part->prefix, tensor->name);
-        const struct safetensor *from = checkpoint_find(checkpoint, name);
+        const struct safetensor *from = weight_files_find(files, name);
         if (!from)
             loaded = error_set(err, "%s: tensor '%s' is missing", path, name);
         else
-            loaded = safetensor_expect(checkpoint, from, tensor->spec->rows, tensor->spec->cols, err) &&
-                     tensor_load(checkpoint, from, tensor, backend, device, part->region, err);
+            loaded = safetensor_expect(files, from, tensor->spec->rows, tensor->spec->cols, err) &&
+                     tensor_load(files, from, tensor, backend, device, part->region, err);
         free(name);
     }
     placed_tensors_free(tensors, count);
-    checkpoint_close(checkpoint);
+    weight_files_close(files);
     return loaded;
 }

@@ -67,6 +67,7 @@ struct backend {
     struct device *(*open)(const struct device_request *request, struct error *err);
     void (*close)(struct device *device);
 
+    /* upload may be called by several threads at once, never for bytes that overlap. */
     void (*upload)(struct device *device, enum region region, size_t offset, const void *from, size_t bytes);
     void (*download)(const struct device *device, enum region region, size_t offset, void *to, size_t bytes);
 

@@ -21,7 +21,7 @@ static const char head_name[] = "lm_head.weight", embedding_name[] = "model.embe
 
 struct merge {
     const struct program *program;
-    const struct checkpoint *base, *adapter;
+    const struct weight_files *base, *adapter;
     const char *output;
     bool untie;
     struct merge_target *targets; /* sorted by file, then as safetensors wants it */
@@ -41,7 +41,7 @@ static struct tensor_entry entry_like(const char *name, const struct safetensor 
 }
 
 /* Finds what the adapter has for the base tensor `name`. */
-static void find_adapter(struct merge_target *target, const char *name, const struct checkpoint *adapter,
+static void find_adapter(struct merge_target *target, const char *name, const struct weight_files *adapter,
                          const struct placed_tensor *trained, int count)
 {
     for (int i = 0; i < count; i++) {
@@ -50,7 +50,7 @@ static void find_adapter(struct merge_target *target, const char *name, const st
         free(changed);
         if (!mine)
             continue;
-        const struct safetensor *tensor = checkpoint_find(adapter, trained[i].name);
+        const struct safetensor *tensor = weight_files_find(adapter, trained[i].name);
         switch (adapter_kind(trained[i].name)) {
         case ADAPTER_A:
             target->A = tensor;
@@ -83,7 +83,7 @@ static void add_target(struct merge *merge, const char *name, const struct safet
 }
 
 /* Whether two whole tensors of the adapter hold the same bytes: a head and an embedding that were trained as one. */
-static bool same_bytes(const struct checkpoint *adapter, const struct safetensor *a, const struct safetensor *b,
+static bool same_bytes(const struct weight_files *adapter, const struct safetensor *a, const struct safetensor *b,
                        bool *same, struct error *err)
 {
     enum { CHUNK = 1 << 20 };
@@ -92,7 +92,7 @@ static bool same_bytes(const struct checkpoint *adapter, const struct safetensor
     bool read = true;
     for (uint64_t done = 0; *same && read && done < a->bytes; done += CHUNK) {
         size_t n = a->bytes - done < CHUNK ? (size_t)(a->bytes - done) : CHUNK;
-        read = checkpoint_read(adapter, a, done, left, n, err) && checkpoint_read(adapter, b, done, right, n, err);
+        read = weight_files_read(adapter, a, done, left, n, err) && weight_files_read(adapter, b, done, right, n, err);
         *same = read && !memcmp(left, right, n);
     }
     free(left);
@@ -116,7 +116,7 @@ static bool plan_targets(struct merge *merge, struct error *err)
     bool tied = program->model.tie_word_embeddings;
     int count;
     struct placed_tensor *trained = placed_tensors(program->adapters, program->adapter_groups, &count);
-    const struct safetensor *embedding = checkpoint_find(merge->base, embedding_name);
+    const struct safetensor *embedding = weight_files_find(merge->base, embedding_name);
     merge->targets = allocate((size_t)(merge->base->tensor_count + 1) * sizeof *merge->targets, "the list of tensors");
     for (int i = 0; i < merge->base->tensor_count; i++) {
         const struct safetensor *tensor = &merge->base->tensors[i];
@@ -255,7 +255,7 @@ int command_merge(const struct options *options, struct error *err)
     thread_count(options);
     if (!model_check(merge.program, model, err))
         return err->exit_code;
-    struct checkpoint *base = checkpoint_open(model, err), *adapter = NULL;
+    struct weight_files *base = weight_files_open(model, err), *adapter = NULL;
     if (base)
         adapter = adapter_open(merge.program, option_text(options, "adapter"), err);
     merge.base = base;
@@ -267,7 +267,7 @@ int command_merge(const struct options *options, struct error *err)
     for (int i = 0; i < merge.count; i++)
         free(merge.targets[i].entry.name);
     free(merge.targets);
-    checkpoint_close(adapter);
-    checkpoint_close(base);
+    weight_files_close(adapter);
+    weight_files_close(base);
     return merged ? EXIT_DONE : err->exit_code;
 }

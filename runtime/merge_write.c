@@ -10,13 +10,13 @@ enum { CHUNK_BYTES = 4 << 20 };
 
 /* Copies the tensor's bytes. */
 static bool write_copy(struct safetensors_writer *writer, const struct safetensor *from,
-                       const struct checkpoint *checkpoint, struct error *err)
+                       const struct weight_files *files, struct error *err)
 {
     char *chunk = allocate(CHUNK_BYTES, "merging");
     bool read = true;
     for (uint64_t done = 0; done < from->bytes && read;) {
         size_t count = from->bytes - done < CHUNK_BYTES ? (size_t)(from->bytes - done) : CHUNK_BYTES;
-        read = checkpoint_read(checkpoint, from, done, chunk, count, err);
+        read = weight_files_read(files, from, done, chunk, count, err);
         if (read)
             safetensors_write(writer, chunk, count);
         done += count;
@@ -27,7 +27,7 @@ static bool write_copy(struct safetensors_writer *writer, const struct safetenso
 
 /* The adapter's whole tensor, in the base's dtype. */
 static bool write_full(struct safetensors_writer *writer, const struct merge_target *target,
-                       const struct checkpoint *adapter, struct error *err)
+                       const struct weight_files *adapter, struct error *err)
 {
     enum dtype dtype = target->source->dtype;
     size_t total = (size_t)safetensor_elements(target->full), most = CHUNK_BYTES / sizeof(float);
@@ -36,7 +36,7 @@ static bool write_full(struct safetensors_writer *writer, const struct merge_tar
     bool read = true;
     for (size_t done = 0; done < total && read;) {
         size_t count = total - done < most ? total - done : most;
-        read = checkpoint_read_floats(adapter, target->full, done, values, count, err);
+        read = weight_files_read_floats(adapter, target->full, done, values, count, err);
         convert_from_float(stored, dtype, values, count);
         if (read)
             safetensors_write(writer, stored, count * dtype_size(dtype));
@@ -47,11 +47,11 @@ static bool write_full(struct safetensors_writer *writer, const struct merge_tar
     return read;
 }
 
-static float *read_all(const struct checkpoint *checkpoint, const struct safetensor *tensor, struct error *err)
+static float *read_all(const struct weight_files *files, const struct safetensor *tensor, struct error *err)
 {
     size_t count = (size_t)safetensor_elements(tensor);
     float *values = allocate(count * sizeof *values, "merging");
-    if (checkpoint_read_floats(checkpoint, tensor, 0, values, count, err))
+    if (weight_files_read_floats(files, tensor, 0, values, count, err))
         return values;
     free(values);
     return NULL;
@@ -115,7 +115,7 @@ static void merge_rows(float *w, const struct product *product, size_t first, si
 }
 
 static bool write_product(struct safetensors_writer *writer, const struct merge_target *target,
-                          const struct product *product, const struct checkpoint *base, struct error *err)
+                          const struct product *product, const struct weight_files *base, struct error *err)
 {
     enum dtype dtype = target->source->dtype;
     size_t out = (size_t)target->source->shape[0], in = (size_t)product->in;
@@ -126,7 +126,7 @@ static bool write_product(struct safetensors_writer *writer, const struct merge_
     bool read = true;
     for (size_t first = 0; first < out && read; first += most) {
         size_t rows = out - first < most ? out - first : most;
-        read = checkpoint_read_floats(base, target->source, first * in, w, rows * in, err);
+        read = weight_files_read_floats(base, target->source, first * in, w, rows * in, err);
         if (read) {
             merge_rows(w, product, first, rows);
             convert_from_float(stored, dtype, w, rows * in);
@@ -138,8 +138,8 @@ static bool write_product(struct safetensors_writer *writer, const struct merge_
     return read;
 }
 
-bool merge_write(struct safetensors_writer *writer, const struct merge_target *target, const struct checkpoint *base,
-                 const struct checkpoint *adapter, struct error *err)
+bool merge_write(struct safetensors_writer *writer, const struct merge_target *target, const struct weight_files *base,
+                 const struct weight_files *adapter, struct error *err)
 {
     if (target->full)
         return write_full(writer, target, adapter, err);

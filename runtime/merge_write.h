@@ -16,7 +16,7 @@ struct merge_target {
 };
 
 /* Appends the tensor's data to the writer: W + scaling * B * A; with a magnitude m (DoRA), each row of that times m / its norm. */
-bool merge_write(struct safetensors_writer *writer, const struct merge_target *target, const struct checkpoint *base,
-                 const struct checkpoint *adapter, struct error *err);
+bool merge_write(struct safetensors_writer *writer, const struct merge_target *target, const struct weight_files *base,
+                 const struct weight_files *adapter, struct error *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* The reading half of safetensors.h: opening checkpoints and reading tensors. safetensors_header.c judges the headers.
+/* The reading half of safetensors.h: opening weight files and reading tensors. safetensors_header.c judges the headers.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -21,8 +21,8 @@ static int compare_names(const void *left, const void *right)
     return strcmp(((const struct safetensor *)left)->name, ((const struct safetensor *)right)->name);
 }
 
-/* Opens one more file of the checkpoint and takes its tensors in. */
-static bool add_file(struct checkpoint *checkpoint, const char *path, struct error *err)
+/* Opens one more file of the set and takes its tensors in. */
+static bool add_file(struct weight_files *files, const char *path, struct error *err)
 {
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
     struct stat status;
@@ -32,46 +32,46 @@ static bool add_file(struct checkpoint *checkpoint, const char *path, struct err
             close(descriptor);
         return false;
     }
-    int file = checkpoint->file_count++;
-    checkpoint->paths = reallocate(checkpoint->paths, (size_t)(file + 1) * sizeof(char *), "a checkpoint");
-    checkpoint->descriptors = reallocate(checkpoint->descriptors, (size_t)(file + 1) * sizeof(int), "a checkpoint");
-    checkpoint->paths[file] = format_text("%s", path);
-    checkpoint->descriptors[file] = descriptor;
+    int file = files->file_count++;
+    files->paths = reallocate(files->paths, (size_t)(file + 1) * sizeof(char *), "weight files");
+    files->descriptors = reallocate(files->descriptors, (size_t)(file + 1) * sizeof(int), "weight files");
+    files->paths[file] = format_text("%s", path);
+    files->descriptors[file] = descriptor;
     if (!S_ISREG(status.st_mode))
         return error_set(err, "%s: a safetensors file is expected, this is no regular file", path);
-    return safetensors_read_header(checkpoint, file, (uint64_t)status.st_size, err);
+    return safetensors_read_header(files, file, (uint64_t)status.st_size, err);
 }
 
 /* Sorts the tensors by name; a name must not appear twice. */
-static bool sort_tensors(struct checkpoint *checkpoint, struct error *err)
+static bool sort_tensors(struct weight_files *files, struct error *err)
 {
-    qsort(checkpoint->tensors, (size_t)checkpoint->tensor_count, sizeof *checkpoint->tensors, compare_names);
-    for (int i = 1; i < checkpoint->tensor_count; i++) {
-        const struct safetensor *before = &checkpoint->tensors[i - 1], *tensor = &checkpoint->tensors[i];
+    qsort(files->tensors, (size_t)files->tensor_count, sizeof *files->tensors, compare_names);
+    for (int i = 1; i < files->tensor_count; i++) {
+        const struct safetensor *before = &files->tensors[i - 1], *tensor = &files->tensors[i];
         if (!strcmp(before->name, tensor->name))
-            return error_set(err, "%s: tensor '%.120s' appears twice%s%s", checkpoint->paths[tensor->file],
-                             tensor->name, before->file == tensor->file ? "" : ", also in ",
-                             before->file == tensor->file ? "" : checkpoint->paths[before->file]);
+            return error_set(err, "%s: tensor '%.120s' appears twice%s%s", files->paths[tensor->file], tensor->name,
+                             before->file == tensor->file ? "" : ", also in ",
+                             before->file == tensor->file ? "" : files->paths[before->file]);
     }
     return true;
 }
 
-static struct checkpoint *finish(struct checkpoint *checkpoint, bool valid)
+static struct weight_files *finish(struct weight_files *files, bool valid)
 {
     if (valid)
-        return checkpoint;
-    checkpoint_close(checkpoint);
+        return files;
+    weight_files_close(files);
     return NULL;
 }
 
-struct checkpoint *checkpoint_open_file(const char *path, struct error *err)
+struct weight_files *weight_files_open_one(const char *path, struct error *err)
 {
-    struct checkpoint *checkpoint = allocate(sizeof *checkpoint, "a checkpoint");
-    return finish(checkpoint, add_file(checkpoint, path, err) && sort_tensors(checkpoint, err));
+    struct weight_files *files = allocate(sizeof *files, "weight files");
+    return finish(files, add_file(files, path, err) && sort_tensors(files, err));
 }
 
 /* Opens the shard that an entry of the index names, unless that was done already. */
-static bool add_shard(struct checkpoint *checkpoint, const char *directory, const char *index, const cJSON *entry,
+static bool add_shard(struct weight_files *files, const char *directory, const char *index, const cJSON *entry,
                       struct error *err)
 {
     const char *name = cJSON_GetStringValue(entry);
@@ -79,20 +79,20 @@ static bool add_shard(struct checkpoint *checkpoint, const char *directory, cons
         return error_set(err, "%s: weight_map: tensor '%.120s' names no file of this directory", index, entry->string);
     char *path = path_join(directory, name);
     bool known = false;
-    for (int i = 0; i < checkpoint->file_count && !known; i++)
-        known = !strcmp(checkpoint->paths[i], path);
-    bool added = known || add_file(checkpoint, path, err);
+    for (int i = 0; i < files->file_count && !known; i++)
+        known = !strcmp(files->paths[i], path);
+    bool added = known || add_file(files, path, err);
     free(path);
     return added;
 }
 
 /* What the index promises must lie in the file that it names. */
-static bool check_index(const struct checkpoint *checkpoint, const char *directory, const cJSON *map, struct error *err)
+static bool check_index(const struct weight_files *files, const char *directory, const cJSON *map, struct error *err)
 {
     for (const cJSON *entry = map->child; entry; entry = entry->next) {
-        const struct safetensor *tensor = checkpoint_find(checkpoint, entry->string);
+        const struct safetensor *tensor = weight_files_find(files, entry->string);
         char *path = path_join(directory, cJSON_GetStringValue(entry));
-        bool there = tensor && !strcmp(checkpoint->paths[tensor->file], path);
+        bool there = tensor && !strcmp(files->paths[tensor->file], path);
         if (!there)
             error_set(err, "%s: tensor '%.120s' is missing, model.safetensors.index.json says it lies here", path,
                       entry->string);
@@ -103,67 +103,67 @@ static bool check_index(const struct checkpoint *checkpoint, const char *directo
     return true;
 }
 
-static struct checkpoint *open_shards(const char *directory, const char *index, struct error *err)
+static struct weight_files *open_shards(const char *directory, const char *index, struct error *err)
 {
     cJSON *json = json_read(index, err);
     if (!json)
         return NULL;
-    struct checkpoint *checkpoint = allocate(sizeof *checkpoint, "a checkpoint");
+    struct weight_files *files = allocate(sizeof *files, "weight files");
     const cJSON *map = cJSON_GetObjectItemCaseSensitive(json, "weight_map");
     bool valid = cJSON_IsObject(map) && map->child;
     if (!valid)
         error_set(err, "%s: a \"weight_map\" from tensors to files is expected, there is none", index);
     for (const cJSON *entry = valid ? map->child : NULL; valid && entry; entry = entry->next)
-        valid = add_shard(checkpoint, directory, index, entry, err);
-    valid = valid && sort_tensors(checkpoint, err) && check_index(checkpoint, directory, map, err);
+        valid = add_shard(files, directory, index, entry, err);
+    valid = valid && sort_tensors(files, err) && check_index(files, directory, map, err);
     cJSON_Delete(json);
-    return finish(checkpoint, valid);
+    return finish(files, valid);
 }
 
-struct checkpoint *checkpoint_open(const char *directory, struct error *err)
+struct weight_files *weight_files_open(const char *directory, struct error *err)
 {
     char *single = path_join(directory, "model.safetensors");
     char *index = path_join(directory, "model.safetensors.index.json");
-    struct checkpoint *checkpoint = NULL;
+    struct weight_files *files = NULL;
     if (access(single, F_OK) == 0)
-        checkpoint = checkpoint_open_file(single, err);
+        files = weight_files_open_one(single, err);
     else if (access(index, F_OK) == 0)
-        checkpoint = open_shards(directory, index, err);
+        files = open_shards(directory, index, err);
     else
         error_set(err, "%s: model.safetensors or model.safetensors.index.json is expected, neither is there",
                   directory);
     free(single);
     free(index);
-    return checkpoint;
+    return files;
 }
 
-void checkpoint_close(struct checkpoint *checkpoint)
+void weight_files_close(struct weight_files *files)
 {
-    if (!checkpoint)
+    if (!files)
         return;
-    for (int i = 0; i < checkpoint->tensor_count; i++)
-        free((char *)checkpoint->tensors[i].name);
-    for (int i = 0; i < checkpoint->file_count; i++) {
-        close(checkpoint->descriptors[i]);
-        free(checkpoint->paths[i]);
+    for (int i = 0; i < files->tensor_count; i++)
+        free((char *)files->tensors[i].name);
+    for (int i = 0; i < files->file_count; i++) {
+        close(files->descriptors[i]);
+        free(files->paths[i]);
     }
-    free(checkpoint->tensors);
-    free(checkpoint->paths);
-    free(checkpoint->descriptors);
-    free(checkpoint);
+    free(files->tensors);
+    free(files->paths);
+    free(files->descriptors);
+    free(files);
 }
 
-const struct safetensor *checkpoint_find(const struct checkpoint *checkpoint, const char *name)
+const struct safetensor *weight_files_find(const struct weight_files *files, const char *name)
 {
     struct safetensor key = {.name = name};
-    if (!checkpoint->tensor_count)
+    if (!files->tensor_count)
         return NULL;
-    return bsearch(&key, checkpoint->tensors, (size_t)checkpoint->tensor_count, sizeof key, compare_names);
+    return bsearch(&key, files->tensors, (size_t)files->tensor_count, sizeof key, compare_names);
 }
 
-const char *checkpoint_path(const struct checkpoint *checkpoint, const struct safetensor *tensor)
+const char *weight_files_path(const struct weight_files *files, const struct safetensor *tensor)
 {
-    return checkpoint->paths[tensor->file];
+    return files->paths[tensor->file];
 }
 
 int64_t safetensor_elements(const struct safetensor *tensor)
@@ -174,10 +174,10 @@ int64_t safetensor_elements(const struct safetensor *tensor)
     return elements;
 }
 
-bool safetensor_expect(const struct checkpoint *checkpoint, const struct safetensor *tensor, int rows, int cols,
+bool safetensor_expect(const struct weight_files *files, const struct safetensor *tensor, int rows, int cols,
                        struct error *err)
 {
-    const char *path = checkpoint_path(checkpoint, tensor);
+    const char *path = weight_files_path(files, tensor);
     int64_t wanted[2] = {rows, cols};
     int dimensions = cols ? 2 : 1;
     if (tensor->dimensions != dimensions || memcmp(tensor->shape, wanted, (size_t)dimensions * sizeof *wanted)) {
@@ -193,17 +193,17 @@ bool safetensor_expect(const struct checkpoint *checkpoint, const struct safeten
     return true;
 }
 
-bool checkpoint_read(const struct checkpoint *checkpoint, const struct safetensor *tensor, uint64_t offset, void *to,
-                     size_t bytes, struct error *err)
+bool weight_files_read(const struct weight_files *files, const struct safetensor *tensor, uint64_t offset, void *to,
+                       size_t bytes, struct error *err)
 {
     CHECK(offset + bytes <= tensor->bytes);
     for (size_t done = 0; done < bytes;) {
-        ssize_t got = pread(checkpoint->descriptors[tensor->file], (char *)to + done, bytes - done,
+        ssize_t got = pread(files->descriptors[tensor->file], (char *)to + done, bytes - done,
                             (off_t)(tensor->begin + offset + done));
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
-            return error_set(err, "%s: tensor '%.120s' cannot be read: %s", checkpoint_path(checkpoint, tensor),
+            return error_set(err, "%s: tensor '%.120s' cannot be read: %s", weight_files_path(files, tensor),
                              tensor->name, got < 0 ? strerror(errno) : "the file has become shorter");
         done += (size_t)got;
     }
@@ -212,15 +212,15 @@ bool checkpoint_read(const struct checkpoint *checkpoint, const struct safetenso
 
 /* 16-bit values are read into the upper half of `to` and widened from the front: a value never lies before the place of
  * its float, and as each piece goes over the stack, no value is overwritten before it was taken. */
-bool checkpoint_read_floats(const struct checkpoint *checkpoint, const struct safetensor *tensor, uint64_t first,
-                            float *to, size_t count, struct error *err)
+bool weight_files_read_floats(const struct weight_files *files, const struct safetensor *tensor, uint64_t first,
+                              float *to, size_t count, struct error *err)
 {
     enum { PIECE = 1024 };
     size_t size = dtype_size(tensor->dtype);
     if (tensor->dtype == DTYPE_F32)
-        return checkpoint_read(checkpoint, tensor, first * size, to, count * size, err);
+        return weight_files_read(files, tensor, first * size, to, count * size, err);
     uint16_t *raw = (uint16_t *)to + count, piece[PIECE];
-    if (!checkpoint_read(checkpoint, tensor, first * size, raw, count * size, err))
+    if (!weight_files_read(files, tensor, first * size, raw, count * size, err))
         return false;
     for (size_t i = 0; i < count; i += PIECE) {
         size_t n = count - i < PIECE ? count - i : PIECE;

@@ -24,11 +24,11 @@ struct safetensor {
     int dimensions;
     int64_t shape[TENSOR_DIMENSIONS];
     uint64_t begin, bytes; /* begin: from the start of the file */
-    int file;              /* index into the checkpoint's files */
+    int file;              /* which of the set's files */
 };
 
 /* One or more files seen as one set of tensors, sorted by name. */
-struct checkpoint {
+struct weight_files {
     int file_count;
     char **paths; /* [file_count] */
     int *descriptors;
@@ -36,19 +36,19 @@ struct checkpoint {
     struct safetensor *tensors;
 };
 
-/* Opens one file. NULL and *err when it is not a whole, valid one; checkpoint_close() the result. */
-struct checkpoint *checkpoint_open_file(const char *path, struct error *err);
+/* Opens one file. NULL and *err when it is not a whole, valid one; weight_files_close() the result. */
+struct weight_files *weight_files_open_one(const char *path, struct error *err);
 
 /* Opens a model directory: DIR/model.safetensors, or the files that DIR/model.safetensors.index.json names, each of
  * which must hold the tensors that the index says. */
-struct checkpoint *checkpoint_open(const char *directory, struct error *err);
-void checkpoint_close(struct checkpoint *checkpoint); /* NULL is fine */
+struct weight_files *weight_files_open(const char *directory, struct error *err);
+void weight_files_close(struct weight_files *files); /* NULL is fine */
 
 /* NULL when there is none. */
-const struct safetensor *checkpoint_find(const struct checkpoint *checkpoint, const char *name);
+const struct safetensor *weight_files_find(const struct weight_files *files, const char *name);
 
 /* The file a tensor lies in. */
-const char *checkpoint_path(const struct checkpoint *checkpoint, const struct safetensor *tensor);
+const char *weight_files_path(const struct weight_files *files, const struct safetensor *tensor);
 
 /* Elements of a tensor: the product of its shape. */
 int64_t safetensor_elements(const struct safetensor *tensor);
@@ -58,16 +58,16 @@ void shape_text(char *text, size_t size, const int64_t *shape, int dimensions);
 
 /* Whether the tensor has shape [rows][cols], or [rows] when cols is 0, and a dtype that can be read; else false and
  * *err. */
-bool safetensor_expect(const struct checkpoint *checkpoint, const struct safetensor *tensor, int rows, int cols,
+bool safetensor_expect(const struct weight_files *files, const struct safetensor *tensor, int rows, int cols,
                        struct error *err);
 
 /* Reads `bytes` of the tensor's data from byte `offset` of it on, as stored. */
-bool checkpoint_read(const struct checkpoint *checkpoint, const struct safetensor *tensor, uint64_t offset, void *to,
-                     size_t bytes, struct error *err);
+bool weight_files_read(const struct weight_files *files, const struct safetensor *tensor, uint64_t offset, void *to,
+                       size_t bytes, struct error *err);
 
 /* Reads `count` elements from element `first` on, converted to float. */
-bool checkpoint_read_floats(const struct checkpoint *checkpoint, const struct safetensor *tensor, uint64_t first,
-                            float *to, size_t count, struct error *err);
+bool weight_files_read_floats(const struct weight_files *files, const struct safetensor *tensor, uint64_t first,
+                              float *to, size_t count, struct error *err);
 
 /* ---- writing ----
  * All tensors are declared first; then their data follow in the declared order, in as many pieces as one likes. Hugging

@@ -170,7 +170,8 @@ static cJSON *read_json(int descriptor, const char *path, uint64_t file_size, ui
         json = cJSON_ParseWithLengthOpts(text, length, &end, false);
         end += json ? strspn(end, " ") : 0;
         if (!cJSON_IsObject(json) || end != text + length) {
-            error_set(err, "%s: no safetensors file: its header stops being a JSON object at byte %td", path, end - text);
+            error_set(err, "%s: no safetensors file: its header stops being a JSON object at byte %td", path,
+                      end - text);
             cJSON_Delete(json);
             json = NULL;
         }
@@ -180,26 +181,26 @@ static cJSON *read_json(int descriptor, const char *path, uint64_t file_size, ui
     return json;
 }
 
-bool safetensors_read_header(struct checkpoint *checkpoint, int file, uint64_t file_size, struct error *err)
+bool safetensors_read_header(struct weight_files *files, int file, uint64_t file_size, struct error *err)
 {
-    const char *path = checkpoint->paths[file];
+    const char *path = files->paths[file];
     uint64_t data_start;
-    cJSON *json = read_json(checkpoint->descriptors[file], path, file_size, &data_start, err);
+    cJSON *json = read_json(files->descriptors[file], path, file_size, &data_start, err);
     if (!json)
         return false;
-    int first = checkpoint->tensor_count, room = first + cJSON_GetArraySize(json);
-    checkpoint->tensors = reallocate(checkpoint->tensors, (size_t)room * sizeof *checkpoint->tensors, "a checkpoint");
+    int first = files->tensor_count, room = first + cJSON_GetArraySize(json);
+    files->tensors = reallocate(files->tensors, (size_t)room * sizeof *files->tensors, "weight files");
     bool valid = true;
     for (const cJSON *entry = json->child; valid && entry; entry = entry->next) {
         if (!strcmp(entry->string, "__metadata__"))
             continue;
-        struct safetensor *tensor = &checkpoint->tensors[checkpoint->tensor_count++];
+        struct safetensor *tensor = &files->tensors[files->tensor_count++];
         *tensor = (struct safetensor){.name = format_text("%s", entry->string), .file = file};
         valid = valid_name(tensor->name)
                     ? read_tensor(tensor, entry, path, data_start, file_size - data_start, err)
                     : error_set(err, "%s: a tensor's name is empty or holds control characters", path);
     }
     cJSON_Delete(json);
-    int count = checkpoint->tensor_count - first;
-    return valid && check_places(checkpoint->tensors + first, count, path, data_start, file_size, err);
+    int count = files->tensor_count - first;
+    return valid && check_places(files->tensors + first, count, path, data_start, file_size, err);
 }

@@ -4,7 +4,7 @@
 
 #include "safetensors.h"
 
-/* Reads the header of the checkpoint's file number `file`, which is file_size bytes long, and appends its tensors. */
-bool safetensors_read_header(struct checkpoint *checkpoint, int file, uint64_t file_size, struct error *err);
+/* Reads the header of the set's file number `file`, which is file_size bytes long, and appends its tensors. */
+bool safetensors_read_header(struct weight_files *files, int file, uint64_t file_size, struct error *err);
 
 #endif

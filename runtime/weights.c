@@ -84,7 +84,7 @@ bool model_check(const struct program *program, const char *directory, struct er
 enum { PIECE_ELEMENTS = 1 << 18 }; /* a thread's two buffers then fit into a core's second-level cache or nearly so */
 
 struct move {
-    const struct checkpoint *checkpoint;
+    const struct weight_files *files;
     const struct backend *backend;
     struct device *device;
     enum region region;
@@ -131,15 +131,15 @@ static void transpose(void *to, const void *from, size_t rows, size_t cols, size
 }
 
 /* Reads columns [first, first + count) of all rows, side by side. */
-static bool read_columns(const struct checkpoint *checkpoint, const struct job *job, size_t first, size_t count,
-                         char *to, struct error *err)
+static bool read_columns(const struct weight_files *files, const struct job *job, size_t first, size_t count, char *to,
+                         struct error *err)
 {
     size_t size = dtype_size(job->from->dtype), rows = (size_t)job->spec->rows, cols = (size_t)job->spec->cols;
     if (count == cols)
-        return checkpoint_read(checkpoint, job->from, 0, to, rows * cols * size, err);
+        return weight_files_read(files, job->from, 0, to, rows * cols * size, err);
     for (size_t row = 0; row < rows; row++)
-        if (!checkpoint_read(checkpoint, job->from, (row * cols + first) * size, to + row * count * size, count * size,
-                             err))
+        if (!weight_files_read(files, job->from, (row * cols + first) * size, to + row * count * size, count * size,
+                               err))
             return false;
     return true;
 }
@@ -154,8 +154,8 @@ static bool move_piece(const struct move *move, const struct job *job, size_t in
     size_t rows = spec->transposed ? (size_t)spec->rows : 1; /* elements that one step of `first` stands for */
     size_t from_size = dtype_size(from_dtype), size = dtype_size(spec->dtype);
     bool read = spec->transposed
-                    ? read_columns(move->checkpoint, job, first, count, in, err)
-                    : checkpoint_read(move->checkpoint, job->from, first * from_size, in, count * from_size, err);
+                    ? read_columns(move->files, job, first, count, in, err)
+                    : weight_files_read(move->files, job->from, first * from_size, in, count * from_size, err);
     if (!read)
         return false;
     if (from_dtype != spec->dtype) {
@@ -210,10 +210,10 @@ static bool move_all(const struct move *move, const struct job *jobs, int count,
     return !failed;
 }
 
-bool tensor_load(const struct checkpoint *checkpoint, const struct safetensor *from, const struct placed_tensor *to,
+bool tensor_load(const struct weight_files *files, const struct safetensor *from, const struct placed_tensor *to,
                  const struct backend *backend, struct device *device, enum region region, struct error *err)
 {
-    struct move move = {checkpoint, backend, device, region};
+    struct move move = {files, backend, device, region};
     struct job job = job_of(from, to);
     return move_all(&move, &job, 1, err);
 }
@@ -244,29 +244,29 @@ static bool harmless(const struct program *program, const char *name)
     return replaced;
 }
 
-/* Pairs what the program needs with what the checkpoint has. */
-static bool pair_up(const struct program *program, const struct checkpoint *checkpoint, const char *directory,
+/* Pairs what the program needs with what the files have. */
+static bool pair_up(const struct program *program, const struct weight_files *files, const char *directory,
                     const struct placed_tensor *wanted, int count, struct job *jobs, struct error *err)
 {
-    bool *used = allocate((size_t)checkpoint->tensor_count, "the list of tensors"), right = true;
+    bool *used = allocate((size_t)files->tensor_count, "the list of tensors"), right = true;
     for (int i = 0; i < count && right; i++) {
         const struct tensor_spec *spec = wanted[i].spec;
-        const struct safetensor *tensor = checkpoint_find(checkpoint, wanted[i].name);
+        const struct safetensor *tensor = weight_files_find(files, wanted[i].name);
         int64_t shape[2] = {spec->rows, spec->cols};
         char text[64];
         shape_text(text, sizeof text, shape, spec->cols ? 2 : 1);
         if (!tensor)
             right = error_set(err, "%s: tensor '%s' of shape %s is missing",
-                              checkpoint->file_count == 1 ? checkpoint->paths[0] : directory, wanted[i].name, text);
-        else if ((right = safetensor_expect(checkpoint, tensor, spec->rows, spec->cols, err)))
-            used[tensor - checkpoint->tensors] = true;
+                              files->file_count == 1 ? files->paths[0] : directory, wanted[i].name, text);
+        else if ((right = safetensor_expect(files, tensor, spec->rows, spec->cols, err)))
+            used[tensor - files->tensors] = true;
         if (right)
             jobs[i] = job_of(tensor, &wanted[i]);
     }
-    for (int i = 0; i < checkpoint->tensor_count && right; i++)
-        if (!used[i] && !harmless(program, checkpoint->tensors[i].name))
+    for (int i = 0; i < files->tensor_count && right; i++)
+        if (!used[i] && !harmless(program, files->tensors[i].name))
             right = error_set(err, "%s: tensor '%.120s' is not part of the model that this program is compiled for",
-                              checkpoint_path(checkpoint, &checkpoint->tensors[i]), checkpoint->tensors[i].name);
+                              weight_files_path(files, &files->tensors[i]), files->tensors[i].name);
     free(used);
     return right;
 }
@@ -276,17 +276,16 @@ bool model_load(const struct program *program, const struct backend *backend, st
 {
     if (!model_check(program, directory, err))
         return false;
-    struct checkpoint *checkpoint = checkpoint_open(directory, err);
-    if (!checkpoint)
+    struct weight_files *files = weight_files_open(directory, err);
+    if (!files)
         return false;
     int count;
     struct placed_tensor *wanted = placed_tensors(program->weights, program->weight_groups, &count);
     struct job *jobs = allocate((size_t)count * sizeof *jobs, "the list of tensors");
-    struct move move = {checkpoint, backend, device, REGION_WEIGHTS};
-    bool loaded =
-        pair_up(program, checkpoint, directory, wanted, count, jobs, err) && move_all(&move, jobs, count, err);
+    struct move move = {files, backend, device, REGION_WEIGHTS};
+    bool loaded = pair_up(program, files, directory, wanted, count, jobs, err) && move_all(&move, jobs, count, err);
     free(jobs);
     placed_tensors_free(wanted, count);
-    checkpoint_close(checkpoint);
+    weight_files_close(files);
     return loaded;
 }

@@ -33,7 +33,7 @@ const struct placed_tensor *placed_find(const struct placed_tensor *tensors, int
 size_t tensor_elements(const struct tensor_spec *spec);
 
 /* Reads the tensor and uploads it, converted to spec->dtype and turned around where spec->transposed. */
-bool tensor_load(const struct checkpoint *checkpoint, const struct safetensor *from, const struct placed_tensor *to,
+bool tensor_load(const struct weight_files *files, const struct safetensor *from, const struct placed_tensor *to,
                  const struct backend *backend, struct device *device, enum region region, struct error *err);
 
 #endif

@@ -112,16 +112,16 @@ static void wide_tensors_are_turned(void **state)
     struct safetensors_writer *writer = safetensors_create(path, &entry, 1, &err);
     safetensors_write(writer, stored, sizeof stored);
     assert_true(safetensors_finish(writer, &err));
-    struct checkpoint *checkpoint = checkpoint_open_file(path, &err);
+    struct weight_files *files = weight_files_open_one(path, &err);
     struct tensor_spec spec = {.name = "x", .rows = ROWS, .cols = COLS, .dtype = DTYPE_BF16, .transposed = true};
     struct placed_tensor to = {.name = entry.name, .spec = &spec, .offset = 64};
     struct device *device = fixture_open();
-    assert_true(tensor_load(checkpoint, checkpoint->tensors, &to, &fixture_backend, device, REGION_WEIGHTS, &err));
+    assert_true(tensor_load(files, files->tensors, &to, &fixture_backend, device, REGION_WEIGHTS, &err));
     const uint16_t *memory = (const uint16_t *)fixture_region(device, REGION_WEIGHTS) + 32;
     for (int r = 0; r < ROWS; r++)
         for (int c = 0; c < COLS; c++)
             assert_int_equal(memory[c * ROWS + r], float_to_bf16((float)((r * COLS + c) % 2003)));
-    checkpoint_close(checkpoint);
+    weight_files_close(files);
     fixture_backend.close(device);
     free(entry.name);
     free(path);
@@ -132,7 +132,7 @@ static void wide_tensors_are_turned(void **state)
 static void change_model(const struct ground *ground, const char *name, const char *new_name, int rows)
 {
     struct error err = {0};
-    struct checkpoint *base = checkpoint_open(ground->model, &err);
+    struct weight_files *base = weight_files_open(ground->model, &err);
     struct tensor_entry *entries = allocate((size_t)base->tensor_count * sizeof *entries, "a test");
     int count = 0;
     for (int i = 0; i < base->tensor_count; i++) {
@@ -143,7 +143,7 @@ static void change_model(const struct ground *ground, const char *name, const ch
             entries[count++] = tensor_entry(this_one ? new_name : tensor->name, DTYPE_F32,
                                             this_one && rows ? rows : tensor->shape[0], cols);
     }
-    checkpoint_close(base);
+    weight_files_close(base);
     char *path = path_join(ground->model, "model.safetensors");
     struct safetensors_writer *writer = safetensors_create(path, entries, count, &err);
     for (int i = 0; i < count; i++) {

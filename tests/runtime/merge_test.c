@@ -80,10 +80,10 @@ static float *adapter_tensor(const struct ground *ground, const char *name)
 static bool has_tensor(const char *directory, const char *name)
 {
     struct error err = {0};
-    struct checkpoint *checkpoint = checkpoint_open(directory, &err);
-    assert_non_null(checkpoint);
-    bool has = checkpoint_find(checkpoint, name);
-    checkpoint_close(checkpoint);
+    struct weight_files *files = weight_files_open(directory, &err);
+    assert_non_null(files);
+    bool has = weight_files_find(files, name);
+    weight_files_close(files);
     return has;
 }
 
@@ -269,7 +269,7 @@ static void shards_stay(void **state)
     struct error err = {0};
     begin(&ground, FIXTURE_TIED | FIXTURE_HEAD, "fp32", false);
     char *single = path_join(ground.model, "model.safetensors");
-    struct checkpoint *base = checkpoint_open(ground.model, &err);
+    struct weight_files *base = weight_files_open(ground.model, &err);
     cJSON *index = cJSON_CreateObject(), *map = cJSON_AddObjectToObject(index, "weight_map");
     for (int file = 0; file < 2; file++) {
         static const char *const names[] = {"model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"};
@@ -296,18 +296,18 @@ static void shards_stay(void **state)
     assert_true(json_write(path, index, &err));
     assert_int_equal(remove(single), 0);
     assert_int_equal(merge(&ground), 0);
-    struct checkpoint *merged = checkpoint_open(ground.output, &err);
+    struct weight_files *merged = weight_files_open(ground.output, &err);
     if (!merged)
         fail_msg("%s", err.text);
     assert_int_equal(merged->file_count, 2);
     assert_int_equal(merged->tensor_count, base->tensor_count + 1);
     for (int i = 0; i < base->tensor_count; i++) {
         const char *name = base->tensors[i].name;
-        const char *file = strrchr(checkpoint_path(merged, checkpoint_find(merged, name)), '/') + 1;
+        const char *file = strrchr(weight_files_path(merged, weight_files_find(merged, name)), '/') + 1;
         assert_string_equal(file, cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(map, name)));
     }
-    checkpoint_close(base);
-    checkpoint_close(merged);
+    weight_files_close(base);
+    weight_files_close(merged);
     cJSON_Delete(index);
     free(path);
     free(single);

@@ -106,7 +106,7 @@ static void hostile_headers(void **state)
         struct error err = {0};
         char *path = write_raw(hostile[i].header, hostile[i].announced, hostile[i].data);
         char *expected = format_text("%s: %s", path, hostile[i].message);
-        assert_null(checkpoint_open_file(path, &err));
+        assert_null(weight_files_open_one(path, &err));
         assert_string_equal(err.text, expected);
         assert_int_equal(err.exit_code, EXIT_FAILED);
         free(expected);
@@ -126,7 +126,7 @@ static void every_truncation(void **state)
     char *path = path_join(directory, "cut.safetensors");
     for (size_t keep = 0; keep < size; keep += keep < 3000 ? 7 : 1001) {
         assert_true(output_write_file(path, whole, keep, &err));
-        assert_null(checkpoint_open_file(path, &err));
+        assert_null(weight_files_open_one(path, &err));
         assert_memory_equal(err.text, path, strlen(path));
     }
     free(path);
@@ -139,12 +139,12 @@ static void same_bytes_as_peft(void **state)
     (void)state;
     struct error err = {0};
     static const char original[] = LORAC_HOME "/tests/data/cases/llama_dora/init_adapter/adapter_model.safetensors";
-    struct checkpoint *checkpoint = checkpoint_open_file(original, &err);
-    assert_non_null(checkpoint);
-    int count = checkpoint->tensor_count;
+    struct weight_files *files = weight_files_open_one(original, &err);
+    assert_non_null(files);
+    int count = files->tensor_count;
     struct tensor_entry *entries = allocate((size_t)count * sizeof *entries, "a test");
     for (int i = 0; i < count; i++) {
-        const struct safetensor *tensor = &checkpoint->tensors[count - 1 - i];
+        const struct safetensor *tensor = &files->tensors[count - 1 - i];
         entries[i] =
             tensor_entry(tensor->name, tensor->dtype, tensor->shape[0], tensor->dimensions == 2 ? tensor->shape[1] : 0);
     }
@@ -153,9 +153,9 @@ static void same_bytes_as_peft(void **state)
     struct safetensors_writer *writer = safetensors_create(path, entries, count, &err);
     assert_non_null(writer);
     for (int i = 0; i < count; i++) {
-        const struct safetensor *tensor = checkpoint_find(checkpoint, entries[i].name);
+        const struct safetensor *tensor = weight_files_find(files, entries[i].name);
         char *data = allocate(tensor->bytes, "a test");
-        assert_true(checkpoint_read(checkpoint, tensor, 0, data, tensor->bytes, &err));
+        assert_true(weight_files_read(files, tensor, 0, data, tensor->bytes, &err));
         safetensors_write(writer, data, tensor->bytes / 4 * 2);
         safetensors_write(writer, data + tensor->bytes / 4 * 2, tensor->bytes - tensor->bytes / 4 * 2);
         free(data);
@@ -164,7 +164,7 @@ static void same_bytes_as_peft(void **state)
     assert_true(safetensors_finish(writer, &err));
     fixture_assert_same_files(path, original);
     tensor_entries_free(entries, count);
-    checkpoint_close(checkpoint);
+    weight_files_close(files);
     free(path);
 }
 
@@ -186,13 +186,13 @@ static void reads_floats_of_each_type(void **state)
         struct safetensors_writer *writer = safetensors_create(path, &entry, 1, &err);
         safetensors_write(writer, bits, tensor_entry_bytes(&entry));
         assert_true(safetensors_finish(writer, &err));
-        struct checkpoint *checkpoint = checkpoint_open_file(path, &err);
-        assert_non_null(checkpoint);
-        assert_true(checkpoint_read_floats(checkpoint, checkpoint_find(checkpoint, "x"), 3, found, N - 3, &err));
+        struct weight_files *files = weight_files_open_one(path, &err);
+        assert_non_null(files);
+        assert_true(weight_files_read_floats(files, weight_files_find(files, "x"), 3, found, N - 3, &err));
         assert_memory_equal(found, values + 3, (N - 3) * sizeof *found);
-        assert_null(checkpoint_find(checkpoint, "y"));
-        assert_int_equal((long)checkpoint->tensors[0].begin % 8, 0);
-        checkpoint_close(checkpoint);
+        assert_null(weight_files_find(files, "y"));
+        assert_int_equal((long)files->tensors[0].begin % 8, 0);
+        weight_files_close(files);
         free(path);
         free(entry.name);
     }
@@ -223,7 +223,7 @@ static void assert_directory_error(const char *message)
 {
     struct error err = {0};
     char *expected = format_text("%s%s", directory, message);
-    assert_null(checkpoint_open(directory, &err));
+    assert_null(weight_files_open(directory, &err));
     assert_string_equal(err.text, expected);
     free(expected);
 }
@@ -247,14 +247,14 @@ static void shards(void **state)
     write_shard("two.safetensors", "c");
     assert_directory_error("/two.safetensors: tensor 'b' is missing, model.safetensors.index.json says it lies here");
     write_shard("two.safetensors", "b");
-    struct checkpoint *checkpoint = checkpoint_open(directory, &err);
-    assert_non_null(checkpoint);
-    assert_int_equal(checkpoint->file_count, 2);
-    assert_int_equal(checkpoint->tensor_count, 2);
-    checkpoint_close(checkpoint);
+    struct weight_files *files = weight_files_open(directory, &err);
+    assert_non_null(files);
+    assert_int_equal(files->file_count, 2);
+    assert_int_equal(files->tensor_count, 2);
+    weight_files_close(files);
     write_shard("two.safetensors", "a");
     char *expected = format_text("%s/", directory);
-    assert_null(checkpoint_open(directory, &err));
+    assert_null(weight_files_open(directory, &err));
     assert_memory_equal(err.text, expected, strlen(expected));
     assert_non_null(strstr(err.text, "tensor 'a' appears twice, also in "));
     free(expected);

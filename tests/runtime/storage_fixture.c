@@ -268,16 +268,16 @@ float *fixture_tensor(const char *directory, const char *file, const char *name)
 {
     struct error err = {0};
     char *path = path_join(directory, file);
-    struct checkpoint *checkpoint = checkpoint_open_file(path, &err);
-    if (!checkpoint)
+    struct weight_files *files = weight_files_open_one(path, &err);
+    if (!files)
         fail_msg("%s", err.text);
-    const struct safetensor *tensor = checkpoint_find(checkpoint, name);
+    const struct safetensor *tensor = weight_files_find(files, name);
     if (!tensor)
         fail_msg("%s has no %s", path, name);
     size_t count = (size_t)safetensor_elements(tensor);
     float *values = allocate(count * sizeof *values, "a test");
-    assert_true(checkpoint_read_floats(checkpoint, tensor, 0, values, count, &err));
-    checkpoint_close(checkpoint);
+    assert_true(weight_files_read_floats(files, tensor, 0, values, count, &err));
+    weight_files_close(files);
     free(path);
     return values;
 }
