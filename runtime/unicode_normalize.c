@@ -7,6 +7,34 @@
 
 enum { LONGEST_DECOMPOSITION = 32 }; /* code points; the longest in Unicode is 18 (U+FDFA) */
 
+/* Code points that came after Unicode 9, whose tables the tokenizers library normalizes by, and that have a combining class or a
+ * decomposition in utf8proc (up to Unicode 15): here they stand for themselves and reorder with nothing. */
+static const struct {
+    uint32_t first, last;
+} newer[] = {{0x7FD, 0x7FD},     {0x898, 0x89F},     {0x8CA, 0x8D3},     {0x9FE, 0x9FE},     {0xC3C, 0xC3C},
+             {0xD3B, 0xD3C},     {0xEBA, 0xEBA},     {0x1715, 0x1715},   {0x1ABF, 0x1ACE},   {0x1DF6, 0x1DFA},
+             {0x32FF, 0x32FF},   {0xA7F2, 0xA7F4},   {0xA82C, 0xA82C},   {0xAB69, 0xAB69},   {0x10781, 0x107BA},
+             {0x10D24, 0x10D27}, {0x10EAB, 0x10EAC}, {0x10EFD, 0x10EFF}, {0x10F46, 0x10F50}, {0x10F82, 0x10F85},
+             {0x11070, 0x11070}, {0x1133B, 0x1133B}, {0x1145E, 0x1145E}, {0x11839, 0x1183A}, {0x11930, 0x11930},
+             {0x11938, 0x11938}, {0x1193D, 0x1193E}, {0x11943, 0x11943}, {0x119E0, 0x119E0}, {0x11A34, 0x11A34},
+             {0x11A47, 0x11A47}, {0x11A99, 0x11A99}, {0x11D42, 0x11D42}, {0x11D44, 0x11D45}, {0x11D97, 0x11D97},
+             {0x11F41, 0x11F42}, {0x16FF0, 0x16FF1}, {0x1E030, 0x1E06D}, {0x1E08F, 0x1E08F}, {0x1E130, 0x1E136},
+             {0x1E2AE, 0x1E2AE}, {0x1E2EC, 0x1E2EF}, {0x1E4EC, 0x1E4EF}, {0x1F16C, 0x1F16C}, {0x1FBF0, 0x1FBF9}};
+
+static bool is_newer(uint32_t c)
+{
+    size_t low = 0, high = sizeof newer / sizeof *newer;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (c > newer[middle].last) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < sizeof newer / sizeof *newer && c >= newer[low].first;
+}
+
 static bool is_compatibility(enum normalization_form form)
 {
     return form == NORMALIZE_NFKC || form == NORMALIZE_NFKD;
@@ -24,6 +52,10 @@ static bool is_plain(uint32_t c)
 
 static int decompose(uint32_t c, enum normalization_form form, utf8proc_int32_t out[LONGEST_DECOMPOSITION])
 {
+    if (is_newer(c)) {
+        out[0] = (utf8proc_int32_t)c;
+        return 1;
+    }
     int options = UTF8PROC_DECOMPOSE | (is_compatibility(form) ? UTF8PROC_COMPAT : 0);
     int boundary = 0;
     utf8proc_ssize_t n = utf8proc_decompose_char((utf8proc_int32_t)c, out, LONGEST_DECOMPOSITION, options, &boundary);
@@ -38,7 +70,7 @@ static bool attaches(utf8proc_int32_t c)
     const utf8proc_property_t *property = utf8proc_get_property(c);
     bool mark = property->category >= UTF8PROC_CATEGORY_MN && property->category <= UTF8PROC_CATEGORY_ME;
     bool hangul_vowel_or_final = c >= 0x1161 && c <= 0x11FF;
-    return property->combining_class != 0 || mark || hangul_vowel_or_final;
+    return (property->combining_class != 0 || mark || hangul_vowel_or_final) && !is_newer((uint32_t)c);
 }
 
 static bool starts_segment(uint32_t c, enum normalization_form form)
@@ -98,15 +130,21 @@ static void add_decomposed(struct code_points *points, uint32_t c, enum normaliz
     points->count += (size_t)decompose(c, form, points->data + points->count);
 }
 
+static int combining_class(utf8proc_int32_t c)
+{
+    int class = utf8proc_get_property(c)->combining_class;
+    return class != 0 && is_newer((uint32_t)c) ? 0 : class;
+}
+
 /* Canonical ordering: marks between two starters in the order of their combining classes, equal ones as they stood. A stable
  * merge is not worth its text here: segments are a few marks long, and an insertion sort moves only what is out of order. */
 static void order_marks(struct code_points *points)
 {
     for (size_t i = 1; i < points->count; i++) {
         utf8proc_int32_t c = points->data[i];
-        int class = utf8proc_get_property(c)->combining_class;
+        int class = combining_class(c);
         size_t j = i;
-        while (class != 0 && j > 0 && utf8proc_get_property(points->data[j - 1])->combining_class > class) {
+        while (class != 0 && j > 0 && combining_class(points->data[j - 1]) > class) {
             points->data[j] = points->data[j - 1];
             j--;
         }

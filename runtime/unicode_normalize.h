@@ -2,7 +2,8 @@
  *
  * Normalization works segment by segment: a segment begins at a code point that can neither reorder nor compose with what
  * precedes it, so each may be normalized alone (Unicode Standard Annex 15). Text that is already normalized, which is nearly
- * all, is recognised by a scan and costs no copy. Tables are utf8proc's.
+ * all, is recognised by a scan and costs no copy. Tables are utf8proc's, cut back to Unicode 9, the version of the tokenizers
+ * library's normalizers.
  */
 #ifndef LORAC_UNICODE_NORMALIZE_H
 #define LORAC_UNICODE_NORMALIZE_H

@@ -25,6 +25,12 @@ static const char white_space[] =
     "\\x{205f}\\x{3000}";
 static const char word[] = "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}";
 
+/* Numbers of Unicode 15 and 16, which Oniguruma has in \p{N} and PCRE2 10.42 not yet. */
+static const char newer_numbers[] =
+    "\\x{10d40}-\\x{10d49}\\x{116d0}-\\x{116e3}\\x{11bf0}-\\x{11bf9}\\x{11f50}-\\x{11f59}"
+    "\\x{16130}-\\x{16139}\\x{16d70}-\\x{16d79}\\x{1ccf0}-\\x{1ccf9}\\x{1d2c0}-\\x{1d2d3}"
+    "\\x{1e4f0}-\\x{1e4f9}\\x{1e5f1}-\\x{1e5fa}";
+
 struct rewriting {
     const char *pattern;
     size_t length, position;
@@ -68,6 +74,15 @@ static size_t braced_length(const struct rewriting *r)
     return close ? (size_t)(close - start) + 1 : 0;
 }
 
+static void copy_property(struct rewriting *r, size_t length, bool in_set)
+{
+    bool numbers = length == 5 && memcmp(r->pattern + r->position, "\\p{N}", 5) == 0;
+    text_buffer_append_string(&r->out, numbers && !in_set ? "[" : "");
+    copy(r, length);
+    text_buffer_append_string(&r->out, numbers ? newer_numbers : "");
+    text_buffer_append_string(&r->out, numbers && !in_set ? "]" : "");
+}
+
 static bool rewrite_escape(struct rewriting *r, bool in_set, struct error *err)
 {
     char c = peek(r, 1);
@@ -98,7 +113,7 @@ static bool rewrite_escape(struct rewriting *r, bool in_set, struct error *err)
         if (braced_length(r) == 0) {
             return not_supported(r, "a property without braces", err);
         }
-        copy(r, braced_length(r));
+        copy_property(r, braced_length(r), in_set);
         return true;
     case 'x':
         copy(r, braced_length(r) ? braced_length(r) : 2);
