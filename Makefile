@@ -100,7 +100,7 @@ program: $(build)/lorac lib
 	@rm -rf '$(build)/generated/$(name)' && mkdir -p $(build)/generated
 	@echo "  lorac $(recipe_file) $(set)"
 	@$(build)/lorac '$(recipe_file)' -o '$(build)/generated/$(name)' $(foreach s,$(set),--set '$s')
-	@mkdir -p 'generated/$(name)' && cd 'generated/$(name)' && new='$(CURDIR)/$(build)/generated/$(name)' && \
+	@mkdir -p 'generated/$(name)' && cd 'generated/$(name)' && new='$(abspath $(build)/generated/$(name))' && \
 	    for f in *; do test -e "$$new/$$f" || rm -rf "$$f"; done && \
 	    for f in $$(ls "$$new"); do cmp -s "$$new/$$f" "$$f" || cp "$$new/$$f" "$$f"; done
 	@$(MAKE) compile setup_done=1
