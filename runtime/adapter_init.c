@@ -54,6 +54,7 @@ static float *initial_matrix(const struct init *init, const struct placed_tensor
 static const struct safetensor *base_tensor(const struct weight_files *base, const char *name, int rows, int cols,
                                             struct error *err)
 {
+    CHECK(base);
     char *base_name = adapter_base_tensor(name);
     const struct safetensor *tensor = weight_files_find(base, base_name);
     if (!tensor && !strcmp(base_name, "lm_head.weight")) /* tied */

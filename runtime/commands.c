@@ -15,7 +15,7 @@
     }
 #define JSON(what)                                                                                                     \
     {                                                                                                                  \
-        .name = "json", .type = OPTION_SWITCH, .help = what                                                            \
+        .name = "json", .type = OPTION_SWITCH, .help = (what)                                                          \
     }
 #define MAX_SAMPLES                                                                                                    \
     {                                                                                                                  \
@@ -182,7 +182,7 @@ static const struct option shared_options[] = {
     {.name = "threads", .type = OPTION_INT, .low = 1, .high = 4096, .help = "none given: as many as there are cores"},
 };
 
-#define WITH(table) table, sizeof table / sizeof *table
+#define WITH(table) (table), sizeof(table) / sizeof *(table)
 const struct command commands[] = {
     {"train", "Trains an adapter on your data.", WITH(train_options), command_train},
     {"generate", "Answers a message, or continues a text. One of --prompt, --messages and --raw is needed.",

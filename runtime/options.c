@@ -166,7 +166,7 @@ static bool read_option(struct options *options, int count, char **arguments, in
 
 static void declare(struct options *options, const struct command *command)
 {
-    size_t count = (size_t)(options->count + command->option_count);
+    size_t count = (size_t)options->count + (size_t)command->option_count;
     options->values = reallocate(options->values, (count + 1) * sizeof *options->values, "the command line");
     for (int i = 0; i < command->option_count; i++) {
         struct value *value = &options->values[options->count++];

@@ -231,7 +231,7 @@ static void fresh_adapter(void **state)
     const float *B = adapter_memory(&ground, "base_model.model.model.layers.1.self_attn.q_proj.lora_B.weight");
     double largest = 0, sum = 0;
     for (int i = 0; i < 16; i++) {
-        largest = fmax(largest, fabs(A[i]));
+        largest = fmax(largest, fabsf(A[i]));
         sum += A[i];
         assert_true(B[i] == 0);
     }

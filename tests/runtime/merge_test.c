@@ -297,8 +297,7 @@ static void shards_stay(void **state)
     assert_int_equal(remove(single), 0);
     assert_int_equal(merge(&ground), 0);
     struct weight_files *merged = weight_files_open(ground.output, &err);
-    if (!merged)
-        fail_msg("%s", err.text);
+    CHECK(merged);
     assert_int_equal(merged->file_count, 2);
     assert_int_equal(merged->tensor_count, base->tensor_count + 1);
     for (int i = 0; i < base->tensor_count; i++) {
