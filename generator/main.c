@@ -65,6 +65,7 @@ static const struct pass *find_pass(const char *name, struct error *err)
 static const char *option_value(const char *option, char **arguments, int count, int *next, struct error *err)
 {
     size_t length = strlen(option);
+    CHECK(arguments[*next]);
     if (strncmp(arguments[*next], option, length) != 0)
         return NULL;
     if (arguments[*next][length] == '=')

@@ -32,7 +32,7 @@ static struct regex *compile(struct placing *p, const char *field, const char *p
 
 static struct regex **compile_keys(struct placing *p, const char *field, const struct pattern *patterns, int count)
 {
-    struct regex **all = allocate((size_t)count * sizeof *all, "patterns");
+    struct regex **all = allocate((size_t)count * sizeof(struct regex *), "patterns");
     for (int i = 0; i < count; i++) {
         char *path = format_text("%s.%s", field, patterns[i].key);
         all[i] = compile(p, path, patterns[i].key, true);

@@ -9,7 +9,11 @@
 
 static bool same_adapters(const struct placement *p, int a, int b)
 {
-    return memcmp(p->layers[a], p->layers[b], sizeof p->layers[a]) == 0;
+    for (int slot = 0; slot < LAYER_SLOTS; slot++) {
+        if (p->layers[a][slot].r != p->layers[b][slot].r || p->layers[a][slot].alpha != p->layers[b][slot].alpha)
+            return false;
+    }
+    return true;
 }
 
 static bool carries(const struct placement *p, int layer, enum slot first, enum slot last)

@@ -1,4 +1,5 @@
 #include "suggest.h"
+#include "../runtime/error.h"
 
 #include <ctype.h>
 #include <stdbool.h>
@@ -45,6 +46,7 @@ static const char *longer_name(const char *name, const char *const *names, int c
     size_t length = strlen(name), shortest = LONGEST;
     const char *found = NULL;
     for (int i = 0; i < count; i++) {
+        CHECK(names[i]);
         size_t whole = strlen(names[i]);
         bool ends =
             whole > length && names[i][whole - length - 1] == '_' && strcmp(names[i] + whole - length, name) == 0;

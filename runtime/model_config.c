@@ -96,25 +96,34 @@ static bool flag(struct reading *r, const cJSON *object, const char *name, bool 
     return cJSON_IsBool(value) ? cJSON_IsTrue(value) : fallback;
 }
 
+/* The text of a string, or NULL. */
+static const char *text_of(const cJSON *value)
+{
+    return cJSON_IsString(value) ? value->valuestring : NULL;
+}
+
+static bool is_family(const struct family *family, const char *type, const char *architecture)
+{
+    if (type)
+        return strcmp(type, family->model_type) == 0;
+    return architecture && strcmp(architecture, family->architecture) == 0;
+}
+
+/* By model_type, or where there is none by the architecture. */
 static const struct family *find_family(struct reading *r)
 {
-    const cJSON *type = member(r->json, "model_type");
-    const cJSON *architecture = cJSON_GetArrayItem(member(r->json, "architectures"), 0);
+    const char *type = text_of(member(r->json, "model_type"));
+    const char *architecture = text_of(cJSON_GetArrayItem(member(r->json, "architectures"), 0));
     for (int i = 0; i < FAMILIES; i++) {
-        bool named = cJSON_IsString(type) ? strcmp(type->valuestring, families[i].model_type) == 0
-                                          : !type && cJSON_IsString(architecture) &&
-                                                strcmp(architecture->valuestring, families[i].architecture) == 0;
-        if (!named)
+        if (!is_family(&families[i], type, architecture))
             continue;
-        if (cJSON_IsString(architecture) && strcmp(architecture->valuestring, families[i].architecture) != 0)
-            mistake(r, "architecture '%s' is not supported; of %s models only %s is", architecture->valuestring,
+        if (architecture && strcmp(architecture, families[i].architecture) != 0)
+            mistake(r, "architecture '%s' is not supported; of %s models only %s is", architecture,
                     families[i].model_type, families[i].architecture);
         return &families[i];
     }
-    mistake(r, "model_type '%s' is not supported; known: qwen2, qwen3, llama, mistral",
-            cJSON_IsString(type)           ? type->valuestring
-            : cJSON_IsString(architecture) ? architecture->valuestring
-                                           : "(none)");
+    const char *found = type ? type : architecture ? architecture : "(none)";
+    mistake(r, "model_type '%s' is not supported; known: qwen2, qwen3, llama, mistral", found);
     return NULL;
 }
 
