@@ -7,7 +7,7 @@
  *
  * A *row* here is one query of one head, the GROUP heads that share keys being taken together: row r of a segment and key head
  * is head r % GROUP of that group at token r / GROUP. So a block of keys, once packed, serves all heads of its group, and
- * the small products below are as tall for few keys heads as for many. Blocks are counted from the segment's start, and an
+ * the products of attention_tile.h are as tall for few key heads as for many. Blocks are counted from the segment's start, and an
  * output element is always summed by one thread in the order of the blocks: its bits depend on its segment alone.
  *
  * Compute-bound: forward 2 products of T * T / 2 * HEAD_DIM multiply-adds per head, backward 7 (scores and probabilities are

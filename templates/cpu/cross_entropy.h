@@ -7,8 +7,8 @@
 #ifndef LORAC_CROSS_ENTROPY_H
 #define LORAC_CROSS_ENTROPY_H
 
-#include "isa.h"
 #include "exp.h"
+#include "isa.h"
 #include "shapes.h"
 
 #include <math.h>

@@ -114,18 +114,19 @@ static void check_attention_extend(struct selftest *s, const struct attention_ca
 
 static void selftest_attention(struct selftest *s)
 {
-    static const int32_t starts[] = {0, 1, 4, 21, 121, 251}, one[] = {0, 131};
-    const struct segments batches[] = {{1, starts}, {5, starts}, {1, one}};
-    const int windows[] = {0, 5, 100};
-    for (int batch = 0; batch < 3; batch++)
-        for (int w = 0; w < 3; w++) {
-            struct attention_case c;
-            attention_case_open(&c, s, batches[batch], windows[w]);
-            check_attention_passes(s, &c);
-            check_attention_threads(s, &c);
-            check_attention_extend(s, &c);
-            attention_case_close(&c);
-        }
+    static const int32_t one[] = {0, 1}, five[] = {0, 1, 4, 21, 121, 251}, long_one[] = {0, 131};
+    static const struct {
+        struct segments segments;
+        int window;
+    } cases[] = {{{1, one}, 0}, {{5, five}, 0}, {{5, five}, 5}, {{1, long_one}, 0}, {{1, long_one}, 100}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct attention_case c;
+        attention_case_open(&c, s, cases[i].segments, cases[i].window);
+        check_attention_passes(s, &c);
+        check_attention_threads(s, &c);
+        check_attention_extend(s, &c);
+        attention_case_close(&c);
+    }
 }
 
 #endif

@@ -6,8 +6,8 @@
 #ifndef LORAC_SWIGLU_H
 #define LORAC_SWIGLU_H
 
-#include "isa.h"
 #include "exp.h"
+#include "isa.h"
 #include "shapes.h"
 
 static void swiglu_fwd(float *act, const float *gate_up, int T)
