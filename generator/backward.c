@@ -86,8 +86,7 @@ static void add_lora_backward(struct walk *w, enum slot slot, int dx, int dy)
         snprintf(name, sizeof name, "d%s_dropped", slot_name(slot));
         operand_value(w->graph, op, gradient_add(w, name, kernel->in_name, kernel->in), ACCESS_WRITE);
     }
-    if (dx >= 0)
-        operand_text(op, "a->%s_A", slot_name(slot));
+    operand_text(op, "a->%s_A", slot_name(slot));
     operand_text(op, "a->%s_B", slot_name(slot));
     snprintf(name, sizeof name, "d%s_u", slot_name(slot));
     snprintf(width, sizeof width, "%d", kernel->adapter.r);

@@ -36,7 +36,7 @@ static bool list_folder(const char *folder, struct outputs *outputs, struct mess
         message_add(messages, "%s: the templates are not there: %s", path, strerror(errno));
     for (struct dirent *entry; directory && (entry = readdir(directory));) {
         const char *dot = strrchr(entry->d_name, '.');
-        if (!dot || dot == entry->d_name)
+        if (entry->d_name[0] == '.' || !dot)
             continue;
         CHECK(outputs->count < MAX_OUTPUTS);
         outputs->items[outputs->count++].from = path_join(folder, entry->d_name);

@@ -342,7 +342,7 @@ static void build_head(struct plan *plan)
     int logits = value_add(g, "logits", "VOCAB", model->vocab_size);
     struct operation *op = operation_add(g, "gather_rows");
     operand_value(g, op, x, ACCESS_WRITE);
-    operand_text(op, "s->final");
+    operand_text(op, "s->input[LAYERS]");
     operand_text(op, "rows");
     operand_text(op, "T");
     op = operation_add(g, "rmsnorm_fwd");
@@ -367,6 +367,9 @@ static void build_extend_kinds(struct plan *plan)
     for (int i = 0; i < graph->kind_count; i++) {
         const struct layer_kind *kind = &graph->kinds[i];
         bool known = false;
+        int alike = 0;
+        for (int j = 0; j < graph->extend_count; j++)
+            alike += graph->extends[j].adapter_set == kind->adapter_set;
         for (int j = 0; j < graph->extend_count; j++)
             known |= graph->extends[j].adapter_set == kind->adapter_set && graph->extends[j].window == kind->window;
         if (known)
@@ -374,7 +377,8 @@ static void build_extend_kinds(struct plan *plan)
         struct extend_kind *extend = &graph->extends[graph->extend_count++];
         extend->adapter_set = kind->adapter_set;
         extend->window = kind->window;
-        snprintf(extend->name, sizeof extend->name, "%s", kind->name);
+        ordinal_name(extend->name, sizeof extend->name,
+                     extend->adapter_set < 0 ? "plain" : graph->sets[extend->adapter_set].name, alike);
         const struct adapter *slots = kind->adapter_set < 0 ? NULL : graph->sets[kind->adapter_set].slots;
         struct builder b = {
             .plan = plan, .graph = &extend->graph, .slots = slots, .window = kind->window, .extend = true};

@@ -140,6 +140,8 @@ static const struct backend *const backends[] = {
 
 //@ local rope_types = { default = "ROPE_DEFAULT", linear = "ROPE_LINEAR", llama3 = "ROPE_LLAMA3", yarn = "ROPE_YARN" }
 //@ local r = m.rope
+extern const struct program program;
+
 const struct program program = {
     .name = $(c_string(plan.name)),
     .recipe = $(c_string(plan.recipe)),

@@ -15,7 +15,7 @@
 
 #include "isa.h"
 #include "shapes.h"
-#include "math.h"
+#include "exp.h"
 //@ if plan.dropout then
 #include "dropout.h"
 //@ end
@@ -36,6 +36,8 @@
 #include "backward.h"
 #include "generate.h"
 #include "selftest.h"
+
+extern const struct program program;
 
 /* ---- memory ---- */
 

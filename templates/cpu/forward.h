@@ -42,16 +42,21 @@ static void $(kind.name)_layer_fwd(struct device *s, int layer)
 //@     end
 //@   end
 
+//@   local grouped = false
 //@   for i, op in ipairs(f.operations) do
 //@     if kind.recompute and i == kind.recompute_count + 1 then
     if (again) /* the backward pass reads nothing that is computed below */
         return;
 //@     end
-//@     if op.adapter then
-    if (s->with_adapters)
-$(op.guarded_call)
-//@     else
-$(op.call)
+//@     local following = f.operations[i + 1]
+//@     local braces = op.adapter and (following and following.adapter or grouped)
+//@     if op.adapter and not grouped then
+    if (s->with_adapters)$(braces and " {" or "")
+//@     end
+$(op.adapter and op.guarded_call or op.call)
+//@     grouped = braces and following and following.adapter
+//@     if braces and not grouped then
+    }
 //@     end
 //@   end
 }

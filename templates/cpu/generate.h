@@ -67,12 +67,17 @@ static void $(e.name)_layer_extend(struct device *s, int layer)
 //@     end
 //@   end
 
-//@   for _, op in ipairs(f.operations) do
-//@     if op.adapter then
-    if (s->with_adapters)
-$(op.guarded_call)
-//@     else
-$(op.call)
+//@   local grouped = false
+//@   for i, op in ipairs(f.operations) do
+//@     local following = f.operations[i + 1]
+//@     local braces = op.adapter and (following and following.adapter or grouped)
+//@     if op.adapter and not grouped then
+    if (s->with_adapters)$(braces and " {" or "")
+//@     end
+$(op.adapter and op.guarded_call or op.call)
+//@     grouped = braces and following and following.adapter
+//@     if braces and not grouped then
+    }
 //@     end
 //@   end
 }

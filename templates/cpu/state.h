@@ -2,6 +2,7 @@
 #ifndef LORAC_STATE_H
 #define LORAC_STATE_H
 
+#include "attention.h"
 #include "backend.h"
 #include "tensors.h"
 //@ if plan.dropout then
@@ -40,12 +41,6 @@ struct $(kind.name)_saved {
 
 //@   end
 //@ end
-/* Segments (samples) of a micro-batch, end to end: segment i is tokens starts[i] to starts[i + 1] - 1. */
-struct segments {
-    int count;
-    const int32_t *starts;
-};
-
 struct device {
     enum device_use use;
     int threads;
