@@ -53,7 +53,8 @@ static void check_row(const struct family *family, struct tokenizer *tokenizer, 
     const struct chat_messages *m = &row->messages;
     assert_true(chat_format_render(family->format, m->item, m->count, row->add_generation_prompt, &text, &bytes, &err));
     assert_same_text(&text, &row->text);
-    assert_true(chat_format_encode(family->format, tokenizer, m->item, m->count, row->add_generation_prompt, &ids, &tokens, &err));
+    assert_true(chat_format_encode(family->format, tokenizer, m->item, m->count, row->add_generation_prompt, &ids,
+                                   &tokens, &err));
     assert_true(tokenizer_encode(tokenizer, text.data, text.length, false, &whole, &err));
     assert_same_ids(&ids, &whole, &text);
     assert_int_equal(bytes.count, tokens.count);
@@ -87,8 +88,8 @@ static void goldens(void **state)
     tokenizer_free(tokenizer);
 }
 
-static void expect_text(const struct chat_format *format, const struct chat_message *messages, size_t count, bool prompt,
-                        const char *wanted)
+static void expect_text(const struct chat_format *format, const struct chat_message *messages, size_t count,
+                        bool prompt, const char *wanted)
 {
     struct error err;
     struct text_buffer text = {0};
@@ -112,9 +113,10 @@ static void other_families(void **state)
                 "<|start_header_id|>user<|end_header_id|>\n\nBye<|eot_id|>"
                 "<|start_header_id|>assistant<|end_header_id|>\n\n");
     const struct chat_message tools[] = {message("user", "add"), message("tool", "1"), message("tool", "2")};
-    expect_text(&qwen3_format, tools, 3, false,
-                "<|im_start|>user\nadd<|im_end|>\n<|im_start|>user\n<tool_response>\n1\n</tool_response>\n<tool_response>\n2\n"
-                "</tool_response><|im_end|>\n");
+    expect_text(
+        &qwen3_format, tools, 3, false,
+        "<|im_start|>user\nadd<|im_end|>\n<|im_start|>user\n<tool_response>\n1\n</tool_response>\n<tool_response>\n2\n"
+        "</tool_response><|im_end|>\n");
 }
 
 /* The content and what ends it are trained, the newline behind is not; nor is what the generation prompt gives. */
@@ -167,9 +169,10 @@ static void mistakes(void **state)
     expect_error(&none, odd, 2, "this program was compiled without a chat format; add `chat = ...` to its recipe");
     expect_error(&tinyllama_format, odd, 2,
                  "message 2: the chat format 'tinyllama' has no role 'narrator' (it has system, user, assistant)");
-    expect_error(&llama2_format, twice, 3,
-                 "message 3: the chat format 'llama2' wants user and assistant to take turns; expected 'assistant', found "
-                 "'user'");
+    expect_error(
+        &llama2_format, twice, 3,
+        "message 3: the chat format 'llama2' wants user and assistant to take turns; expected 'assistant', found "
+        "'user'");
     expect_error(&llama2_format, late, 3,
                  "message 3: the chat format 'llama2' wants user and assistant to take turns; expected 'user', found "
                  "'system'");
@@ -206,11 +209,12 @@ static void tokenize_and_back(void **state)
     assert_non_null(ids);
     char *texts = run(ids, true, &err);
     assert_non_null(texts);
-    assert_string_equal(texts, "\"the \\u0000\xF0\x9F\x99\x82\"\n"
-                               "\"<|im_start|>system\\nYou are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>"
-                               "\\n<|im_start|>user\\na<|im_end|>\\n<|im_start|>assistant\\n\"\n"
-                               "\"<|im_start|>system\\nYou are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>"
-                               "\\n<|im_start|>assistant\\nb<|im_end|>\\n\"\n");
+    assert_string_equal(
+        texts, "\"the \\u0000\xF0\x9F\x99\x82\"\n"
+               "\"<|im_start|>system\\nYou are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>"
+               "\\n<|im_start|>user\\na<|im_end|>\\n<|im_start|>assistant\\n\"\n"
+               "\"<|im_start|>system\\nYou are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>"
+               "\\n<|im_start|>assistant\\nb<|im_end|>\\n\"\n");
     free(ids);
     free(texts);
 }
@@ -225,7 +229,8 @@ static void tokenize_mistakes(void **state)
     } cases[] = {
         {"\"a\"\n7\n", false, "line 2 of the input: expected a JSON string or an array of messages"},
         {"\"a\n", false,
-         "line 1 of the input: JSON ends early, at byte 2, where the string to go on (control characters must be escaped) was "
+         "line 1 of the input: JSON ends early, at byte 2, where the string to go on (control characters must be "
+         "escaped) was "
          "expected"},
         {"\"\\ud800x\"\n", false,
          "line 1 of the input: \\ud800 at byte 1 of the JSON is half of a surrogate pair; the other half is missing"},
@@ -233,7 +238,8 @@ static void tokenize_mistakes(void **state)
         {"\"a\" 1\n", false, "line 1 of the input: expected the end at byte 4 of the JSON, found '1'"},
         {"[]\n", false, "line 1 of the input: the conversation is empty"},
         {"[{\"role\": \"user\"}]\n", false, "line 1 of the input: message 1 has no \"content\""},
-        {"[{\"role\": \"user\", \"content\": [1]}]\n", false, "line 1 of the input: message 1: \"content\" is not a string"},
+        {"[{\"role\": \"user\", \"content\": [1]}]\n", false,
+         "line 1 of the input: message 1: \"content\" is not a string"},
         {"[999999]\n", true, "line 1 of the input: no token has id 999999; ids go up to 2277"},
         {"[1.5]\n", true, "line 1 of the input: expected a whole number at byte 2 of the JSON, found '.'"},
     };
