@@ -36,6 +36,11 @@ bool adapter_load(const struct program *program, const struct backend *backend, 
 bool adapter_init(const struct program *program, const struct backend *backend, struct device *device,
                   const char *model, uint64_t seed, struct error *err);
 
+/* For the base model alone: the tensors that the recipe trains whole (modules_to_save) become copies of the base's; LoRA is left
+ * as it is, and to device_request.with_adapters. Does nothing where there are none. */
+bool adapter_load_base(const struct program *program, const struct backend *backend, struct device *device,
+                       const char *model, struct error *err);
+
 /* Writes both files into `directory`, which must exist. `model` is what the user gave as --model:
  * base_model_name_or_path. */
 bool adapter_save(const struct program *program, const struct backend *backend, const struct device *device,

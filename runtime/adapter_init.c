@@ -167,20 +167,36 @@ static bool init_tensor(const struct init *init, const struct placed_tensor *ten
     return false;
 }
 
-bool adapter_init(const struct program *program, const struct backend *backend, struct device *device,
-                  const char *model, uint64_t seed, struct error *err)
+/* Initializes the tensors whose kind lies from `first` to the last of the enum. The base's files are opened only for kinds that
+ * need them: those behind ADAPTER_B. */
+static bool init_from(struct init *init, enum adapter_kind first, const char *model, struct error *err)
 {
     int count;
-    struct placed_tensor *tensors = placed_tensors(program->adapters, program->adapter_groups, &count);
-    bool needs_base = false, made = true;
+    struct placed_tensor *tensors = placed_tensors(init->program->adapters, init->program->adapter_groups, &count);
+    bool needs_base = false;
     for (int i = 0; i < count; i++)
-        needs_base = needs_base || adapter_kind(tensors[i].name) > ADAPTER_B;
+        needs_base =
+            needs_base || (adapter_kind(tensors[i].name) > ADAPTER_B && adapter_kind(tensors[i].name) >= first);
     struct weight_files *base = needs_base ? weight_files_open(model, err) : NULL;
-    struct init init = {program, backend, device, base, seed};
-    made = base || !needs_base;
+    init->base = base;
+    bool made = base || !needs_base;
     for (int i = 0; i < count && made; i++)
-        made = init_tensor(&init, &tensors[i], err);
+        made = adapter_kind(tensors[i].name) < first || init_tensor(init, &tensors[i], err);
     weight_files_close(base);
     placed_tensors_free(tensors, count);
     return made;
+}
+
+bool adapter_init(const struct program *program, const struct backend *backend, struct device *device,
+                  const char *model, uint64_t seed, struct error *err)
+{
+    struct init init = {.program = program, .backend = backend, .device = device, .seed = seed};
+    return init_from(&init, ADAPTER_A, model, err);
+}
+
+bool adapter_load_base(const struct program *program, const struct backend *backend, struct device *device,
+                       const char *model, struct error *err)
+{
+    struct init init = {.program = program, .backend = backend, .device = device};
+    return init_from(&init, ADAPTER_FULL, model, err);
 }

@@ -297,6 +297,25 @@ static void dora_and_whole_tensors(void **state)
     }
 }
 
+/* Without an adapter, a head that the recipe trains is the base's; a tied model's is its embedding. */
+static void base_head_without_adapter(void **state)
+{
+    (void)state;
+    for (int tied = 0; tied < 2; tied++) {
+        struct ground ground;
+        struct error err = {0};
+        begin(&ground, FIXTURE_HEAD | (tied ? FIXTURE_TIED : 0));
+        assert_true(adapter_load_base(ground.program, &fixture_backend, ground.device, ground.model, &err));
+        float *head =
+            fixture_tensor(ground.model, "model.safetensors", tied ? "model.embed_tokens.weight" : "lm_head.weight");
+        assert_memory_equal(adapter_memory(&ground, "base_model.model.lm_head.weight"), head, 16 * 8 * sizeof *head);
+        const float *A = adapter_memory(&ground, "base_model.model.model.layers.1.self_attn.q_proj.lora_A.weight");
+        assert_true(A[0] == 0 && A[15] == 0);
+        free(head);
+        end(&ground);
+    }
+}
+
 static void saved_adapter_comes_back(void **state)
 {
     (void)state;
@@ -494,6 +513,7 @@ int main(void)
         cmocka_unit_test(fresh_adapter),
         cmocka_unit_test(gaussian_adapter),
         cmocka_unit_test(dora_and_whole_tensors),
+        cmocka_unit_test(base_head_without_adapter),
         cmocka_unit_test(saved_adapter_comes_back),
         cmocka_unit_test(optimizer_comes_back),
         cmocka_unit_test(other_configs),
