@@ -61,8 +61,6 @@ static void add_product_backward(struct walk *w, struct product *product, int dx
     snprintf(op->note, sizeof op->note, "[T][%s] x [%s][%s]", product->N_name, product->N_name, product->K_name);
 }
 
-static void add_dora_operands(struct walk *w, struct operation *op, enum slot slot);
-
 /* Gradients of one module's lora_A and lora_B; dx (-1: not wanted) receives what flows on through them. */
 static void add_lora_backward(struct walk *w, enum slot slot, int dx, int dy)
 {
@@ -77,10 +75,16 @@ static void add_lora_backward(struct walk *w, enum slot slot, int dx, int dy)
         operand_value(w->graph, op, dx, ACCESS_UPDATE);
     operand_text(op, "g->%s_A", slot_name(slot));
     operand_text(op, "g->%s_B", slot_name(slot));
+    if (lora->use_dora)
+        operand_text(op, "g->%s_magnitude", slot_name(slot));
     operand_columns(w->graph, op, dy, place.offset, ACCESS_READ);
     operand_text(op, "%s", place.stride);
     snprintf(name, sizeof name, "%s_u", slot_name(slot));
     operand_value(w->graph, op, value_of(w, name), ACCESS_READ);
+    if (lora->use_dora) {
+        snprintf(name, sizeof name, "%s_z", slot_name(slot));
+        operand_value(w->graph, op, value_of(w, name), ACCESS_READ);
+    }
     operand_value(w->graph, op, value_of(w, place.input), ACCESS_READ);
     if (lora->lora_dropout > 0) {
         snprintf(name, sizeof name, "d%s_dropped", slot_name(slot));
@@ -91,7 +95,11 @@ static void add_lora_backward(struct walk *w, enum slot slot, int dx, int dy)
     snprintf(name, sizeof name, "d%s_u", slot_name(slot));
     snprintf(width, sizeof width, "%d", kernel->adapter.r);
     operand_value(w->graph, op, gradient_add(w, name, width, kernel->adapter.r), ACCESS_WRITE);
-    add_dora_operands(w, op, slot);
+    if (lora->use_dora) {
+        snprintf(name, sizeof name, "d%s_z", slot_name(slot));
+        operand_value(w->graph, op, gradient_add(w, name, kernel->out_name, kernel->out), ACCESS_WRITE);
+        operand_dora(op, slot);
+    }
     if (lora->lora_dropout > 0)
         operand_dropout(op, slot);
     operand_text(op, "T");
@@ -99,11 +107,6 @@ static void add_lora_backward(struct walk *w, enum slot slot, int dx, int dy)
         kernel->input_gradient = true;
     else
         kernel->without_input_gradient = true;
-}
-
-static void add_dora_operands(struct walk *w, struct operation *op, enum slot slot)
-{
-    (void)w, (void)op, (void)slot;
 }
 
 static void add_rmsnorm_backward(struct walk *w, const char *x, const char *rstd, int dy, const char *weight)

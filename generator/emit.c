@@ -30,7 +30,8 @@ static int by_name(const void *a, const void *b)
 
 static bool list_folder(const char *folder, struct outputs *outputs, struct messages *messages)
 {
-    char *path = path_join(lorac_home(), folder);
+    char *home = lorac_home(), *path = path_join(home, folder);
+    free(home);
     DIR *directory = opendir(path);
     if (!directory)
         message_add(messages, "%s: the templates are not there: %s", path, strerror(errno));
@@ -79,7 +80,8 @@ static bool render_all(const cJSON *plan, struct outputs *outputs, struct messag
     bool fine = list_templates(outputs, messages);
     for (int i = 0; i < outputs->count; i++) {
         struct output *output = &outputs->items[i];
-        char *path = path_join(lorac_home(), output->from);
+        char *home = lorac_home(), *path = path_join(home, output->from);
+        free(home);
         if (template_render(path, plan, &output->text, messages))
             add_origin(output, recipe);
         else

@@ -182,31 +182,6 @@ static void add_matmul(struct builder *b, const struct product *product, int y, 
              product->residual ? " + residual" : "");
 }
 
-static const char *slot_weight(enum slot slot)
-{
-    static const char *const texts[SLOTS] = {
-        [SLOT_Q] = "w->qkv_proj",
-        [SLOT_K] = "w->qkv_proj + (size_t)K_OFFSET * HIDDEN",
-        [SLOT_V] = "w->qkv_proj + (size_t)V_OFFSET * HIDDEN",
-        [SLOT_O] = "w->o_proj",
-        [SLOT_GATE] = "w->gate_up_proj",
-        [SLOT_UP] = "w->gate_up_proj + (size_t)INTERMEDIATE * HIDDEN",
-        [SLOT_DOWN] = "w->down_proj",
-        [SLOT_HEAD] = "head_weight(s)",
-    };
-    return texts[slot];
-}
-
-/* DoRA's further arguments, the same in every kernel: the module's own weight, the magnitude and the weight's norm. */
-static void add_dora_operands(struct builder *b, struct operation *op, enum slot slot)
-{
-    if (!b->plan->recipe.lora.use_dora)
-        return;
-    operand_text(op, "%s", slot_weight(slot));
-    operand_text(op, "a->%s_magnitude", slot_name(slot));
-    operand_text(op, "norms->%s", slot_name(slot));
-}
-
 /* y += scaling B A dropout(x) for one module. */
 static void add_lora(struct builder *b, enum slot slot, int y, int x)
 {
@@ -233,7 +208,8 @@ static void add_lora(struct builder *b, enum slot slot, int y, int x)
     }
     operand_text(op, "a->%s_A", slot_name(slot));
     operand_text(op, "a->%s_B", slot_name(slot));
-    add_dora_operands(b, op, slot);
+    if (lora->use_dora)
+        operand_dora(op, slot);
     if (lora->lora_dropout > 0 && !b->extend)
         operand_dropout(op, slot);
     operand_text(op, "T");

@@ -62,14 +62,14 @@ struct graph {
 
 /* Layers whose modules carry the same adapters. */
 struct adapter_set {
-    char name[24]; /* "adapted", "adapted_2" */
+    char name[32]; /* "adapted", "adapted_2" */
     struct adapter slots[LAYER_SLOTS];
     int *layers;
     int count;
 };
 
 struct layer_kind {
-    char name[32];       /* "frozen", "lowest", "passing", "adapted" */
+    char name[48];       /* "frozen", "lowest", "passing", "adapted" */
     int adapter_set;     /* index, or -1: none */
     int window;          /* sliding window in tokens, 0: all */
     bool trains;         /* some gradient exists in this kind of layer */
@@ -82,7 +82,7 @@ struct layer_kind {
 
 /* The prompt and decoding version of a layer: same adapters and window, KV cache, nothing kept. */
 struct extend_kind {
-    char name[32];
+    char name[48];
     int adapter_set, window;
     struct graph graph;
 };
@@ -149,6 +149,8 @@ void operand_columns(struct graph *graph, struct operation *op, int value, const
 void operand_text(struct operation *op, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The mask's key of a module: "&s->dropout[layer][Q_PROJ]". */
 void operand_dropout(struct operation *op, enum slot slot);
+/* DoRA's further arguments: the module's own rows of its weight, the magnitude, the weight's norm. */
+void operand_dora(struct operation *op, enum slot slot);
 /* "Q_PROJ" */
 void slot_constant(char *name, size_t size, enum slot slot);
 int value_find(const struct graph *graph, const char *name); /* -1: none */

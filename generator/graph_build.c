@@ -87,6 +87,28 @@ void operand_dropout(struct operation *op, enum slot slot)
     operand_text(op, "&s->dropout[%s][%s]", slot == SLOT_HEAD ? "LAYERS" : "layer", constant);
 }
 
+static const char *slot_weight(enum slot slot)
+{
+    static const char *const texts[SLOTS] = {
+        [SLOT_Q] = "w->qkv_proj",
+        [SLOT_K] = "w->qkv_proj + (size_t)K_OFFSET * HIDDEN",
+        [SLOT_V] = "w->qkv_proj + (size_t)V_OFFSET * HIDDEN",
+        [SLOT_O] = "w->o_proj",
+        [SLOT_GATE] = "w->gate_up_proj",
+        [SLOT_UP] = "w->gate_up_proj + (size_t)INTERMEDIATE * HIDDEN",
+        [SLOT_DOWN] = "w->down_proj",
+        [SLOT_HEAD] = "head_weight(s)",
+    };
+    return texts[slot];
+}
+
+void operand_dora(struct operation *op, enum slot slot)
+{
+    operand_text(op, "%s", slot_weight(slot));
+    operand_text(op, "a->%s_magnitude", slot_name(slot));
+    operand_text(op, "norms->%s", slot_name(slot));
+}
+
 struct slot_place slot_place(enum slot slot)
 {
     static const struct slot_place places[SLOTS] = {
