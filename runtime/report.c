@@ -34,8 +34,7 @@ static void escape(struct output_file *file, const char *text)
 static bool value_of(const cJSON *record, const char *field, double *value)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(record, field);
-    if (cJSON_IsNumber(item))
-        *value = item->valuedouble;
+    *value = cJSON_IsNumber(item) ? item->valuedouble : NAN;
     return cJSON_IsNumber(item);
 }
 
