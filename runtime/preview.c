@@ -31,51 +31,58 @@ static void print_json(const struct dataset *data, int sample)
     printf("]}\n");
 }
 
-/* A token's text, or its number where there is no tokenizer. */
-static void print_token(const struct session *session, int32_t id)
+static void print_text(struct text_buffer *text)
 {
-    if (!session->tokenizer) {
-        printf("%d ", (int)id);
-        return;
-    }
+    fwrite(text->data ? text->data : "", 1, text->length, stdout);
+    text_buffer_free(text);
+}
+
+/* A token's text (of a character that several tokens make up, all at its last), or its number where there is no tokenizer. */
+static void print_token(const struct session *session, struct token_stream *stream, int32_t id)
+{
     struct text_buffer text = {0};
-    tokenizer_decode(session->tokenizer, &id, 1, false, &text);
-    fwrite(text.data ? text.data : "", 1, text.length, stdout);
-    text_buffer_free(&text);
+    if (session->tokenizer)
+        tokenizer_stream_push(session->tokenizer, stream, id, &text);
+    else
+        printf("%d ", (int)id);
+    print_text(&text);
+}
+
+static void end_stream(const struct session *session, struct token_stream *stream)
+{
+    struct text_buffer text = {0};
+    if (session->tokenizer)
+        tokenizer_stream_end(session->tokenizer, stream, &text);
+    print_text(&text);
+    tokenizer_stream_free(stream);
 }
 
 static void print_coloured(const struct session *session, const struct dataset *data, int sample)
 {
+    struct token_stream stream = {.skip_special_tokens = false};
     for (size_t t = data->starts[sample]; t < data->starts[sample + 1]; t++) {
         bool odd = (t - data->starts[sample]) % 2;
         const char *trained = odd ? "\033[30;102m" : "\033[30;42m";
         const char *other = odd ? "\033[90m" : "\033[2;37m";
         fputs(is_trained(data, sample, t) ? trained : other, stdout);
-        print_token(session, data->ids[t]);
+        print_token(session, &stream, data->ids[t]);
         fputs("\033[0m", stdout);
     }
+    end_stream(session, &stream);
 }
 
-/* Whole stretches are decoded at once, so that characters of several tokens come out whole. */
 static void print_plain(const struct session *session, const struct dataset *data, int sample)
 {
-    size_t end = data->starts[sample + 1];
-    for (size_t t = data->starts[sample], next; t < end; t = next) {
-        bool trained = is_trained(data, sample, t);
-        for (next = t + 1; next < end && is_trained(data, sample, next) == trained; next++)
-            ;
-        fputs(trained ? ">>>" : "", stdout);
-        if (session->tokenizer) {
-            struct text_buffer text = {0};
-            tokenizer_decode(session->tokenizer, data->ids + t, next - t, false, &text);
-            fwrite(text.data ? text.data : "", 1, text.length, stdout);
-            text_buffer_free(&text);
-        } else {
-            for (size_t i = t; i < next; i++)
-                print_token(session, data->ids[i]);
-        }
-        fputs(trained ? "<<<" : "", stdout);
+    struct token_stream stream = {.skip_special_tokens = false};
+    bool inside = false;
+    for (size_t t = data->starts[sample]; t < data->starts[sample + 1]; t++) {
+        if (is_trained(data, sample, t) != inside)
+            fputs(inside ? "<<<" : ">>>", stdout);
+        inside = is_trained(data, sample, t);
+        print_token(session, &stream, data->ids[t]);
     }
+    end_stream(session, &stream);
+    fputs(inside ? "<<<" : "", stdout);
 }
 
 static void print_sample(const struct session *session, const struct dataset *data, int sample)
