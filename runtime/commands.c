@@ -1,5 +1,6 @@
 /* The table of commands and their options, and the dispatch. */
 #include "commands.h"
+#include "tokenizer_command.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -182,6 +183,14 @@ static const struct option shared_options[] = {
     {.name = "threads", .type = OPTION_INT, .low = 1, .high = 4096, .help = "none given: as many as there are cores"},
 };
 
+static int run_tokenize(const struct options *options, struct error *err)
+{
+    bool decode = option_bool(options, "decode");
+    const struct chat_format *chat = options_program(options)->chat;
+    return command_tokenize(chat, option_text(options, "model"), decode, stdin, stdout, err) ? EXIT_DONE
+                                                                                             : err->exit_code;
+}
+
 #define WITH(table) (table), sizeof(table) / sizeof *(table)
 const struct command commands[] = {
     {"train", "Trains an adapter on your data.", WITH(train_options), command_train},
@@ -191,7 +200,7 @@ const struct command commands[] = {
     {"eval", "Measures loss, perplexity and token accuracy on data.", WITH(eval_options), command_eval},
     {"merge", "Writes the base model with the adapter merged in.", WITH(merge_options), command_merge},
     {"tokenize", "Reads one JSON string, or array of messages, a line from stdin; prints an array of ids for each.",
-     WITH(tokenize_options), command_tokenize},
+     WITH(tokenize_options), run_tokenize},
     {"preview", "Shows what would be trained on, token by token.", WITH(preview_options), command_preview},
     {"info", "Tells the recipe, shapes, adapter placement, memory plan and cost.", WITH(info_options), command_info},
     {"selftest", "Checks every kernel of this program against its reference, on this machine.", NULL, 0,

@@ -11,9 +11,6 @@
 
 #define LORAC_VERSION "0.1"
 
-/* text side */
-command_function command_tokenize;
-
 /* trainer side */
 command_function command_train, command_eval, command_generate, command_chat, command_preview;
 
