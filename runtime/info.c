@@ -10,7 +10,7 @@
  * data's tokens and each thread's buffers and stack. Measured on small and large vocabularies. */
 static size_t runtime_bytes(const struct program *program)
 {
-    enum { BASE = 8 << 20, PER_TOKEN = 96, PER_THREAD = 3 << 20 };
+    enum { BASE = 4 << 20, PER_TOKEN = 128, PER_THREAD = 2 << 20 };
     return BASE + (size_t)program->model.vocab_size * PER_TOKEN + (size_t)available_cores() * PER_THREAD;
 }
 
