@@ -27,11 +27,7 @@ struct dropout {
 
 enum { DROPOUT_GROUP = 128, DROPOUT_LANES = 16 };
 
-//@ local any = false
-//@ for _, l in ipairs(plan.loras) do
-//@   any = any or l.dropout > 0
-//@ end
-//@ if any then
+//@ if plan.dropout then
 /* The lower and the upper half of lanes' 32 x 32 bit products. */
 ALWAYS_INLINE void vec_multiply(ivec *low, ivec *high, ivec a, uint32_t b)
 {

@@ -37,8 +37,10 @@ _Static_assert(BLOCK_K % VL == 0 && BLOCK_N % TILE_COLS == 0, "blocks are whole 
 
 /* ---- the register tile ---- */
 
-/* sums [rows][TILE_COLS] = a [rows][kc] (row stride BLOCK_K) times b [kc][vectors * VL]. */
-ALWAYS_INLINE void tile_rows(float *sums, const float *a, const float *b, int kc, int rows, int vectors)
+/* sums [rows][TILE_COLS] = a [rows][kc] (row stride BLOCK_K) times b [kc][vectors * VL]. Meanwhile what lies at ahead[0] and
+ * ahead[1], kc floats each, is fetched into the second-level cache. */
+ALWAYS_INLINE void tile_rows(float *sums, const float *a, const float *b, int kc, const float *const ahead[2], int rows,
+                             int vectors)
 {
     vec sum[TILE_ROWS][2];
 #pragma GCC unroll 16
@@ -48,6 +50,8 @@ ALWAYS_INLINE void tile_rows(float *sums, const float *a, const float *b, int kc
             sum[i][v] = (vec){0};
 #pragma GCC unroll 1
     for (int k = 0; k < kc; k++) {
+        __builtin_prefetch(ahead[0] + k, 0, 2);
+        __builtin_prefetch(ahead[1] + k, 0, 2);
         vec right[2];
 #pragma GCC unroll 2
         for (int v = 0; v < vectors; v++) {
@@ -72,7 +76,7 @@ ALWAYS_INLINE void tile_rows(float *sums, const float *a, const float *b, int kc
 
 //@ for vectors = 1, 2 do
 /* tile_rows for every number of rows that there is room for, and panels $(vectors) vectors wide. */
-NOINLINE void tile_$(vectors)(float *sums, const float *a, const float *b, int kc, int rows)
+NOINLINE void tile_$(vectors)(float *sums, const float *a, const float *b, int kc, const float *const ahead[2], int rows)
 {
     switch (rows) {
 //@   for rows = 1, 14 do
@@ -80,7 +84,7 @@ NOINLINE void tile_$(vectors)(float *sums, const float *a, const float *b, int k
 #if TILE_ROWS == 14
 //@     end
     case $(rows):
-        tile_rows(sums, a, b, kc, $(rows), $(vectors));
+        tile_rows(sums, a, b, kc, ahead, $(rows), $(vectors));
         break;
 //@   end
 #endif
@@ -163,8 +167,14 @@ ALWAYS_INLINE void copy_rows(float *tile, struct operand a, int m0, int rows, in
         transpose(tile, BLOCK_K, a, k0, m0, kc, rows);
         return;
     }
-    for (int i = 0; i < rows; i++)
-        memcpy(tile + i * BLOCK_K, (const float *)a.data + (size_t)(m0 + i) * a.stride + k0, kc * sizeof *tile);
+    for (int i = 0; i < rows; i++) {
+        const float *from = (const float *)a.data + (size_t)(m0 + i) * a.stride + k0;
+        const int whole = kc / VL * VL;
+        for (int k = 0; k < whole; k += VL)
+            vec_store(tile + i * BLOCK_K + k, vec_load(from + k));
+        for (int k = whole; k < kc; k++)
+            tile[i * BLOCK_K + k] = from[k];
+    }
 }
 
 /* ---- the core ---- */
@@ -228,7 +238,16 @@ ALWAYS_INLINE void matmul_part(struct product p, int m0, int m1, int n0, int n1)
                 int rows = m0 + (int)((int64_t)(m1 - m0) * (i + 1) / tiles) - m;
                 copy_rows(tile, p.a, m, rows, k, kc);
                 for (int j = 0; j < columns; j += width) {
-                    (width == VL ? tile_1 : tile_2)(sums, tile, block + j * kc, kc, rows);
+                    const float *ahead[2];
+                    for (int l = 0; l < 2; l++) {
+                        int row = m + rows + j / width * 2 + l;
+                        ahead[l] = p.a.transposed ? tile : (const float *)p.a.data + (size_t)(row < m1 ? row : m) * p.a.stride + k;
+                    }
+                    for (int l = 0; l < rows; l++) {
+                        __builtin_prefetch(p.c + (size_t)(m + l) * p.c_stride + n + j, 1);
+                        __builtin_prefetch(p.c + (size_t)(m + l) * p.c_stride + n + j + 16, 1);
+                    }
+                    (width == VL ? tile_1 : tile_2)(sums, tile, block + j * kc, kc, ahead, rows);
                     finish_tile(p, sums, m, rows, n + j, columns - j < width ? columns - j : width, k == 0);
                 }
             }
@@ -301,11 +320,12 @@ ALWAYS_INLINE void matmul_tn(float *c, int c_stride, const float *a, int a_strid
 
 /* ---- a few rows: decoding ---- */
 
-/* y [M][N0 .. N1) = x W^T for `rows` (at most 8) rows of x: W is read once, along its rows, which is what takes the time. */
-ALWAYS_INLINE void decode_rows(float *y, int y_stride, const float *x, const weight_t *w, int n, int K, int rows, int M)
+/* y [M][n .. n + rows) = x W^T for M (at most 8) rows of x and a few rows of W, which is read once, along its rows: that is
+ * what takes the time. */
+ALWAYS_INLINE void decode_rows(float *y, int y_stride, const float *x, struct operand w, int n, int K, int rows, int M)
 {
-    vec sum[8][8];
-#pragma GCC unroll 8
+    vec sum[4][8];
+#pragma GCC unroll 4
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 8
         for (int m = 0; m < M; m++)
@@ -313,94 +333,94 @@ ALWAYS_INLINE void decode_rows(float *y, int y_stride, const float *x, const wei
     int k = 0;
 #pragma GCC unroll 1
     for (; k + VL <= K; k += VL) {
-        vec row[8];
-#pragma GCC unroll 8
-        for (int i = 0; i < rows; i++) {
-            const weight_t *p = w + (size_t)(n + i) * K + k;
-            row[i] = vec_load_weights(p);
-            __builtin_prefetch(p + 2048 / sizeof *p);
-        }
+        vec row[4];
+#pragma GCC unroll 4
+        for (int i = 0; i < rows; i++)
+            row[i] = operand_load(w, n + i, k, VL);
 #pragma GCC unroll 8
         for (int m = 0; m < M; m++) {
             vec right = vec_load(x + (size_t)m * K + k);
-#pragma GCC unroll 8
+#pragma GCC unroll 4
             for (int i = 0; i < rows; i++)
                 sum[i][m] = vec_fma(row[i], right, sum[i][m]);
         }
     }
-    for (int m = 0; m < M; m++)
-        for (int i = 0; i < rows; i++) {
+    for (int i = 0; i < rows; i++)
+        for (int m = 0; m < M; m++) {
             float value = vec_sum(sum[i][m]);
             for (int tail = k; tail < K; tail++)
-                value += weight_to_float(w[(size_t)(n + i) * K + tail]) * x[(size_t)m * K + tail];
+                value += operand_element(w, n + i, tail) * x[(size_t)m * K + tail];
             y[(size_t)m * y_stride + n + i] = value;
         }
 }
 
-//@ for M = 1, 8 do
-//@   local rows = M == 1 and 4 or M <= 4 and 4 or 2
-static void decode_$(M)(float *y, int y_stride, const float *x, const weight_t *w, int n0, int n1, int K)
-{
-    int n = n0;
-    for (; n + $(rows) <= n1; n += $(rows))
-        decode_rows(y, y_stride, x, w, n, K, $(rows), $(M));
-    for (; n < n1; n++)
-        decode_rows(y, y_stride, x, w, n, K, 1, $(M));
-}
-
+//@ local kinds = { { name = "decode_weights", type = "weight_t", weights = true } }
+//@ for _, p in ipairs(plan.products) do
+//@   if p.weight_gradient and p.decode then kinds[2] = { name = "decode_floats", type = "float", weights = false } end
 //@ end
-/* y [M][N] = x [M][K] W^T (+ bias) (+ residual), M from 1 to 8. */
-static void matmul_decode(float *y, const float *x, const weight_t *w, const float *bias, const float *residual, int M,
-                          int N, int K)
+//@ for _, kind in ipairs(kinds) do
+/* y [M][N] = x [M][K] W^T (+ bias) (+ residual), W of $(kind.type), M from 1 to 8. */
+NOINLINE void $(kind.name)(float *y, const float *x, const $(kind.type) *w, const float *bias, const float *residual, int M,
+                           int N, int K)
 {
+    const struct operand weights = {w, K, true, $(kind.weights)};
     const int threads = omp_get_num_threads();
 #pragma omp for schedule(static)
     for (int part = 0; part < threads; part++) {
-        int n0 = (int)((int64_t)N * part / threads), n1 = (int)((int64_t)N * (part + 1) / threads);
+        int n0 = (int)((int64_t)N * part / threads), n1 = (int)((int64_t)N * (part + 1) / threads), n = n0;
         switch (M) {
-//@ for M = 1, 8 do
+//@   for M = 1, 8 do
+//@     local rows = M <= 4 and 4 or 2
         case $(M):
-            decode_$(M)(y, N, x, w, n0, n1, K);
+            for (; n + $(rows) <= n1; n += $(rows))
+                decode_rows(y, N, x, weights, n, K, $(rows), $(M));
+            for (; n < n1; n++)
+                decode_rows(y, N, x, weights, n, K, 1, $(M));
             break;
-//@ end
+//@   end
         }
         for (int m = 0; m < M; m++)
-            for (int n = n0; n < n1; n++) {
-                y[(size_t)m * N + n] += bias ? bias[n] : 0;
-                y[(size_t)m * N + n] += residual ? residual[(size_t)m * N + n] : 0;
+            for (n = n0; n < n1; n++) {
+                size_t at = (size_t)m * N + n;
+                float more = (bias ? bias[n] : 0) + (residual ? residual[at] : 0);
+                y[at] += more;
             }
     }
 }
 
+//@ end
 /* ---- this model's products ---- */
 
 //@ for _, p in ipairs(plan.products) do
 //@   local symbol = "matmul_" .. p.name
 //@   local fwd, bwd, dw, decode = symbol .. "_fwd", symbol .. "_bwd", symbol .. "_dw", symbol .. "_decode"
+//@   local type = p.weight_gradient and "float" or "weight_t"
+//@   local weights = not p.weight_gradient
+//@   local decode_kind = p.weight_gradient and "decode_floats" or "decode_weights"
 //@   local extra = (p.bias and ", const float *bias" or "") .. (p.residual and ", const float *residual" or "")
 //@   local given = (p.bias and "bias" or "NULL") .. ", " .. (p.residual and "residual" or "NULL")
 //@   local plus = (p.bias and " + bias" or "") .. (p.residual and " + residual" or "")
 //@   if p.forward then
-/* y [T][$(p.N_name)] = x [T][$(p.K_name)] W^T$(plus), W [$(p.N_name)][$(p.K_name)]; $(p.flops) FLOP a token. Bound by arithmetic
+/* y [T][$(p.N_name)] = x [T][$(p.K_name)] W^T$(plus), W [$(p.N_name)][$(p.K_name)]; $(comma(p.flops)) FLOP a token. Bound by arithmetic
  * from some tens of tokens on, by reading W below. */
-NOINLINE void $(fwd)(float *y, const float *x, const weight_t *w$(extra), int T)
+NOINLINE void $(fwd)(float *y, const float *x, const $(type) *w$(extra), int T)
 {
-    struct operand weights = {w, $(p.K_name), true, true};
+    const struct operand weights = {w, $(p.K_name), true, $(weights)};
     matmul_nt(y, $(p.N_name), x, $(p.K_name), weights, T, $(p.N_name), $(p.K_name), 1, false, $(given));
 }
 
 //@   end
 //@   if p.backward then
-/* dx [T][$(p.K_name)] $(p.accumulate and "+=" or "=") dy [T][$(p.N_name)] W; $(p.flops) FLOP a token. */
-NOINLINE void $(bwd)(float *dx, const float *dy, const weight_t *w, int T)
+/* dx [T][$(p.K_name)] $(p.accumulate and "+=" or "=") dy [T][$(p.N_name)] W; $(comma(p.flops)) FLOP a token. */
+NOINLINE void $(bwd)(float *dx, const float *dy, const $(type) *w, int T)
 {
-    struct operand weights = {w, $(p.K_name), false, true};
+    const struct operand weights = {w, $(p.K_name), false, $(weights)};
     matmul_nn(dx, $(p.K_name), dy, $(p.N_name), weights, T, $(p.K_name), $(p.N_name), 1, $(p.accumulate));
 }
 
 //@   end
 //@   if p.weight_gradient then
-/* dW [$(p.N_name)][$(p.K_name)] += dy^T x; $(p.flops) FLOP a token. */
+/* dW [$(p.N_name)][$(p.K_name)] += dy^T x; $(comma(p.flops)) FLOP a token. */
 NOINLINE void $(dw)(float *dw, const float *dy, const float *x, int T)
 {
     matmul_tn(dw, $(p.K_name), dy, $(p.N_name), x, $(p.K_name), $(p.N_name), $(p.K_name), T, 1, true);
@@ -409,9 +429,9 @@ NOINLINE void $(dw)(float *dw, const float *dy, const float *x, int T)
 //@   end
 //@   if p.decode then
 /* y [M][$(p.N_name)] = x [M][$(p.K_name)] W^T$(plus) for M from 1 to 8 rows: reads W once, bound by that. */
-static void $(decode)(float *y, const float *x, const weight_t *w$(extra), int M)
+static void $(decode)(float *y, const float *x, const $(type) *w$(extra), int M)
 {
-    matmul_decode(y, x, w, $(given), M, $(p.N_name), $(p.K_name));
+    $(decode_kind)(y, x, w, $(given), M, $(p.N_name), $(p.K_name));
 }
 
 //@   end
