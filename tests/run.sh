@@ -85,11 +85,11 @@ part_style() {
 
 part_sanitize() {
     local flags="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g"
-    local make_it=($MAKE build=build/sanitize "CFLAGS=$flags" setup_done=1)
+    local make_it=($MAKE build=build/sanitize backends=portable "CFLAGS=$flags" setup_done=1)
     built "unit tests are built with sanitizers" "${make_it[@]}" unit_tests || return
     unit_programs build/sanitize | report
     built "tiny is built with sanitizers" "${make_it[@]}" compile name=tiny build/sanitize/lorac || return
-    programs=$root/build/sanitize bash tests/program/runner.sh tests/program/whole_life.sh | report
+    programs=$root/build/sanitize bash tests/program/runner.sh tests/program/whole_life_test.sh | report
 }
 
 for part in ${*:-unit train program generated style sanitize}; do
