@@ -1,9 +1,8 @@
-/* A model and its adapter on their way between disk and a backend's memory. */
+/* Adapters on their way between disk and a backend's memory, and fresh ones. */
 #define _POSIX_C_SOURCE 200809L
 
 #include "adapter.h"
 
-#include "dtype_convert.h"
 #include "json_file.h"
 #include "output_file.h"
 #include "storage_fixture.h"
@@ -18,49 +17,21 @@
 
 #include <cmocka.h>
 
-/* A directory with a random model of the fixture's shape in model/. */
-struct ground {
-    struct fixture_program fixture;
-    const struct program *program;
-    char *directory, *model, *adapter;
-    struct device *device;
-};
-
-static void begin(struct ground *ground, int flags)
-{
-    struct error err = {0};
-    *ground = (struct ground){.directory = fixture_directory(), .device = fixture_open()};
-    fixture_program(&ground->fixture, flags);
-    ground->program = &ground->fixture.program;
-    ground->model = path_join(ground->directory, "model");
-    ground->adapter = path_join(ground->directory, "adapter");
-    assert_true(make_directory(ground->adapter, &err));
-    assert_int_equal(fixture_run(ground->program, "init-model", "--output", ground->model, "--dtype", "fp32", NULL), 0);
-}
-
-static void end(struct ground *ground)
-{
-    fixture_remove(ground->directory);
-    free(ground->model);
-    free(ground->adapter);
-    fixture_backend.close(ground->device);
-}
-
-static void init(struct ground *ground, uint64_t seed)
+static void init(struct fixture_ground *ground, uint64_t seed)
 {
     struct error err = {0};
     if (!adapter_init(ground->program, &fixture_backend, ground->device, ground->model, seed, &err))
         fail_msg("%s", err.text);
 }
 
-static void save(struct ground *ground)
+static void save(struct fixture_ground *ground)
 {
     struct error err = {0};
     if (!adapter_save(ground->program, &fixture_backend, ground->device, ground->adapter, "models/small", &err))
         fail_msg("%s", err.text);
 }
 
-static const float *adapter_memory(const struct ground *ground, const char *name)
+static const float *adapter_memory(const struct fixture_ground *ground, const char *name)
 {
     int count;
     struct placed_tensor *tensors = placed_tensors(ground->program->adapters, ground->program->adapter_groups, &count);
@@ -72,160 +43,13 @@ static const float *adapter_memory(const struct ground *ground, const char *name
     return memory;
 }
 
-static void weights_arrive(void **state)
-{
-    (void)state;
-    for (int bf16 = 0; bf16 < 2; bf16++) {
-        struct ground ground;
-        struct error err = {0};
-        begin(&ground, bf16 ? FIXTURE_BF16 : 0);
-        if (!model_load(ground.program, &fixture_backend, ground.device, ground.model, &err))
-            fail_msg("%s", err.text);
-        int count;
-        struct placed_tensor *tensors = placed_tensors(ground.program->weights, ground.program->weight_groups, &count);
-        const char *region = fixture_region(ground.device, REGION_WEIGHTS);
-        assert_int_equal(count, 8);
-        for (int i = 0; i < count; i++) {
-            float *values = fixture_tensor(ground.model, "model.safetensors", tensors[i].name);
-            size_t elements = tensor_elements(tensors[i].spec);
-            char expected[4 * 16 * 8];
-            convert_from_float(expected, tensors[i].spec->dtype, values, elements);
-            assert_memory_equal(region + tensors[i].offset, expected, elements * dtype_size(tensors[i].spec->dtype));
-            free(values);
-        }
-        placed_tensors_free(tensors, count);
-        end(&ground);
-    }
-}
-
-/* Turning around a tensor that takes more than one piece, with a change of type. */
-static void wide_tensors_are_turned(void **state)
-{
-    (void)state;
-    enum { ROWS = 600, COLS = 500 };
-    static uint16_t stored[ROWS * COLS];
-    struct error err = {0};
-    char *directory = fixture_directory(), *path = path_join(directory, "x.safetensors");
-    for (int i = 0; i < ROWS * COLS; i++)
-        stored[i] = float_to_f16((float)(i % 2003));
-    struct tensor_entry entry = tensor_entry("x", DTYPE_F16, ROWS, COLS);
-    struct safetensors_writer *writer = safetensors_create(path, &entry, 1, &err);
-    safetensors_write(writer, stored, sizeof stored);
-    assert_true(safetensors_finish(writer, &err));
-    struct weight_files *files = weight_files_open_one(path, &err);
-    struct tensor_spec spec = {.name = "x", .rows = ROWS, .cols = COLS, .dtype = DTYPE_BF16, .transposed = true};
-    struct placed_tensor to = {.name = entry.name, .spec = &spec, .offset = 64};
-    struct device *device = fixture_open();
-    assert_true(tensor_load(files, files->tensors, &to, &fixture_backend, device, REGION_WEIGHTS, &err));
-    const uint16_t *memory = (const uint16_t *)fixture_region(device, REGION_WEIGHTS) + 32;
-    for (int r = 0; r < ROWS; r++)
-        for (int c = 0; c < COLS; c++)
-            assert_int_equal(memory[c * ROWS + r], float_to_bf16((float)((r * COLS + c) % 2003)));
-    weight_files_close(files);
-    fixture_backend.close(device);
-    free(entry.name);
-    free(path);
-    fixture_remove(directory);
-}
-
-/* Writes the base model again with one tensor left out, renamed, or given another shape. */
-static void change_model(const struct ground *ground, const char *name, const char *new_name, int rows)
-{
-    struct error err = {0};
-    struct weight_files *base = weight_files_open(ground->model, &err);
-    struct tensor_entry *entries = allocate((size_t)base->tensor_count * sizeof *entries, "a test");
-    int count = 0;
-    for (int i = 0; i < base->tensor_count; i++) {
-        const struct safetensor *tensor = &base->tensors[i];
-        bool this_one = !strcmp(tensor->name, name);
-        int64_t cols = tensor->dimensions == 2 ? tensor->shape[1] : 0;
-        if (!this_one || new_name)
-            entries[count++] = tensor_entry(this_one ? new_name : tensor->name, DTYPE_F32,
-                                            this_one && rows ? rows : tensor->shape[0], cols);
-    }
-    weight_files_close(base);
-    char *path = path_join(ground->model, "model.safetensors");
-    struct safetensors_writer *writer = safetensors_create(path, entries, count, &err);
-    for (int i = 0; i < count; i++) {
-        void *zeros = allocate(tensor_entry_bytes(&entries[i]), "a test");
-        safetensors_write(writer, zeros, tensor_entry_bytes(&entries[i]));
-        free(zeros);
-    }
-    assert_true(safetensors_finish(writer, &err));
-    tensor_entries_free(entries, count);
-    free(path);
-}
-
-static void assert_model_error(const struct ground *ground, const char *message)
-{
-    struct error err = {0};
-    char *expected = format_text("%s/model.safetensors: %s", ground->model, message);
-    assert_false(model_load(ground->program, &fixture_backend, ground->device, ground->model, &err));
-    assert_string_equal(err.text, expected);
-    free(expected);
-}
-
-static void wrong_models(void **state)
-{
-    (void)state;
-    struct ground ground;
-    struct error err = {0};
-    begin(&ground, 0);
-    change_model(&ground, "model.layers.1.self_attn.v_proj.weight", "model.layers.1.self_attn.v_proj.weight", 5);
-    assert_model_error(&ground,
-                       "tensor 'model.layers.1.self_attn.v_proj.weight' has shape [5, 8], this program is compiled "
-                       "for [4, 8]");
-    change_model(&ground, "model.layers.1.self_attn.v_proj.weight", "model.layers.1.self_attn.v_proj.weight", 4);
-    assert_true(model_load(ground.program, &fixture_backend, ground.device, ground.model, &err));
-    change_model(&ground, "lm_head.weight", "lm_tail.weight", 0);
-    assert_model_error(&ground, "tensor 'lm_head.weight' of shape [16, 8] is missing");
-    change_model(&ground, "lm_tail.weight", "lm_head.weight", 0);
-    change_model(&ground, "model.layers.0.input_layernorm.weight", NULL, 0);
-    assert_model_error(&ground, "tensor 'model.layers.0.input_layernorm.weight' of shape [8] is missing");
-    end(&ground);
-
-    begin(&ground, FIXTURE_TIED);
-    change_model(&ground, "model.layers.0.input_layernorm.weight", "model.layers.0.input_layernorm.bias", 0);
-    assert_model_error(&ground, "tensor 'model.layers.0.input_layernorm.weight' of shape [8] is missing");
-    end(&ground);
-
-    begin(&ground, 0);
-    ground.fixture.program.model.tie_word_embeddings = true; /* a tied model may carry its head along */
-    ground.fixture.program.weight_groups = 2;
-    char *config = path_join(ground.model, "config.json");
-    cJSON *json = json_read(config, &err);
-    cJSON_ReplaceItemInObject(json, "tie_word_embeddings", cJSON_CreateTrue());
-    assert_true(json_write(config, json, &err));
-    cJSON_Delete(json);
-    assert_true(model_load(ground.program, &fixture_backend, ground.device, ground.model, &err));
-    change_model(&ground, "lm_head.weight", "lm_tail.weight", 0);
-    assert_model_error(&ground, "tensor 'lm_tail.weight' is not part of the model that this program is compiled for");
-    end(&ground);
-    free(config);
-}
-
-static void missing_model(void **state)
-{
-    (void)state;
-    struct ground ground;
-    struct error err = {0};
-    begin(&ground, 0);
-    char *nowhere = path_join(ground.directory, "nowhere");
-    char *expected = format_text("%s: no model here: config.json cannot be read: No such file or directory", nowhere);
-    assert_false(model_load(ground.program, &fixture_backend, ground.device, nowhere, &err));
-    assert_string_equal(err.text, expected);
-    free(expected);
-    free(nowhere);
-    end(&ground);
-}
-
 /* A uniform in +-1/sqrt(in), B zero; other seeds give other numbers, the same seed the same. */
 static void fresh_adapter(void **state)
 {
     (void)state;
-    struct ground ground;
+    struct fixture_ground ground;
     float first[16];
-    begin(&ground, 0);
+    fixture_begin(&ground, 0);
     init(&ground, 1);
     const float *A = adapter_memory(&ground, "base_model.model.model.layers.1.self_attn.q_proj.lora_A.weight");
     const float *B = adapter_memory(&ground, "base_model.model.model.layers.1.self_attn.q_proj.lora_B.weight");
@@ -241,16 +65,16 @@ static void fresh_adapter(void **state)
     assert_memory_not_equal(first, A, sizeof first);
     init(&ground, 1);
     assert_memory_equal(first, A, sizeof first);
-    end(&ground);
+    fixture_end(&ground);
 }
 
 static void gaussian_adapter(void **state)
 {
     (void)state;
-    struct ground ground;
+    struct fixture_ground ground;
     double sum = 0, squares = 0;
     int n = 0;
-    begin(&ground, 0);
+    fixture_begin(&ground, 0);
     ground.fixture.program.lora.init_lora_weights = "gaussian";
     const float *A = adapter_memory(&ground, "base_model.model.model.layers.1.self_attn.q_proj.lora_A.weight");
     for (uint64_t seed = 0; seed < 500; seed++) {
@@ -262,7 +86,7 @@ static void gaussian_adapter(void **state)
     }
     assert_true(fabs(sum / n) < 4 * 0.5 / sqrt(n)); /* deviation 1/r = 0.5 */
     assert_true(fabs(squares / n - 0.25) < 4 * 0.25 * sqrt(2.0 / n));
-    end(&ground);
+    fixture_end(&ground);
 }
 
 /* Magnitudes are the row norms of W + scaling * B * A, whole tensors the base's. */
@@ -271,8 +95,8 @@ static void dora_and_whole_tensors(void **state)
     (void)state;
     static const char *const ways[] = {"true", "false"};
     for (int way = 0; way < 2; way++) {
-        struct ground ground;
-        begin(&ground, FIXTURE_DORA | FIXTURE_HEAD | FIXTURE_EMBEDDING);
+        struct fixture_ground ground;
+        fixture_begin(&ground, FIXTURE_DORA | FIXTURE_HEAD | FIXTURE_EMBEDDING);
         ground.fixture.program.lora.init_lora_weights = ways[way];
         init(&ground, 5);
         float *W = fixture_tensor(ground.model, "model.safetensors", "model.layers.1.self_attn.v_proj.weight");
@@ -293,7 +117,7 @@ static void dora_and_whole_tensors(void **state)
         assert_memory_equal(adapter_memory(&ground, "base_model.model.lm_head.weight"), head, 16 * 8 * sizeof *head);
         free(head);
         free(W);
-        end(&ground);
+        fixture_end(&ground);
     }
 }
 
@@ -302,9 +126,9 @@ static void base_head_without_adapter(void **state)
 {
     (void)state;
     for (int tied = 0; tied < 2; tied++) {
-        struct ground ground;
+        struct fixture_ground ground;
         struct error err = {0};
-        begin(&ground, FIXTURE_HEAD | (tied ? FIXTURE_TIED : 0));
+        fixture_begin(&ground, FIXTURE_HEAD | (tied ? FIXTURE_TIED : 0));
         assert_true(adapter_load_base(ground.program, &fixture_backend, ground.device, ground.model, &err));
         float *head =
             fixture_tensor(ground.model, "model.safetensors", tied ? "model.embed_tokens.weight" : "lm_head.weight");
@@ -312,16 +136,16 @@ static void base_head_without_adapter(void **state)
         const float *A = adapter_memory(&ground, "base_model.model.model.layers.1.self_attn.q_proj.lora_A.weight");
         assert_true(A[0] == 0 && A[15] == 0);
         free(head);
-        end(&ground);
+        fixture_end(&ground);
     }
 }
 
 static void saved_adapter_comes_back(void **state)
 {
     (void)state;
-    struct ground ground;
+    struct fixture_ground ground;
     struct error err = {0};
-    begin(&ground, FIXTURE_DORA | FIXTURE_HEAD);
+    fixture_begin(&ground, FIXTURE_DORA | FIXTURE_HEAD);
     ground.fixture.program.lora.init_lora_weights = "false";
     init(&ground, 5);
     save(&ground);
@@ -345,15 +169,15 @@ static void saved_adapter_comes_back(void **state)
     free(path);
     free(config);
     fixture_backend.close(other);
-    end(&ground);
+    fixture_end(&ground);
 }
 
 static void optimizer_comes_back(void **state)
 {
     (void)state;
-    struct ground ground;
+    struct fixture_ground ground;
     struct error err = {0};
-    begin(&ground, 0);
+    fixture_begin(&ground, 0);
     init(&ground, 5);
     size_t size = ground.program->memory.adapters;
     const float *values = fixture_region(ground.device, REGION_ADAPTERS);
@@ -367,11 +191,12 @@ static void optimizer_comes_back(void **state)
     assert_memory_equal((const char *)fixture_region(other, REGION_MOMENT2) + 4, values, size - 4);
     fixture_backend.close(other);
     free(path);
-    end(&ground);
+    fixture_end(&ground);
 }
 
 /* Sets a field of the saved adapter's config and expects the loading to fail with the message. */
-static void assert_config_error(const struct ground *ground, const char *field, const char *value, const char *message)
+static void assert_config_error(const struct fixture_ground *ground, const char *field, const char *value,
+                                const char *message)
 {
     struct error err = {0};
     char *path = path_join(ground->adapter, "adapter_config.json"), *expected = format_text("%s: %s", path, message);
@@ -394,8 +219,8 @@ static void assert_config_error(const struct ground *ground, const char *field, 
 static void other_configs(void **state)
 {
     (void)state;
-    struct ground ground;
-    begin(&ground, 0);
+    struct fixture_ground ground;
+    fixture_begin(&ground, 0);
     save(&ground);
     assert_config_error(
         &ground, "r", "16",
@@ -425,16 +250,16 @@ static void other_configs(void **state)
     assert_config_error(&ground, "bias", "\"all\"", "bias \"none\" is expected, found 'all'");
     assert_config_error(&ground, "lora_bias", "true", "lora_bias = true cannot be loaded");
     assert_config_error(&ground, "layer_replication", "[[0, 1]]", "layer_replication cannot be loaded");
-    end(&ground);
+    fixture_end(&ground);
 }
 
 /* PEFT may leave fields out or null that mean the same, and write sets in any order. */
 static void equal_configs(void **state)
 {
     (void)state;
-    struct ground ground;
+    struct fixture_ground ground;
     struct error err = {0};
-    begin(&ground, FIXTURE_HEAD | FIXTURE_EMBEDDING);
+    fixture_begin(&ground, FIXTURE_HEAD | FIXTURE_EMBEDDING);
     init(&ground, 1);
     save(&ground);
     static const char text[] = "{\"peft_type\": \"LORA\", \"r\": 2, \"lora_alpha\": 6.0, \"rank_pattern\": null,\n"
@@ -444,17 +269,17 @@ static void equal_configs(void **state)
     if (!adapter_load(ground.program, &fixture_backend, ground.device, ground.adapter, &err))
         fail_msg("%s", err.text);
     free(path);
-    end(&ground);
+    fixture_end(&ground);
 }
 
 /* Takes the file of an adapter with other trained tensors. */
 static void other_targets(void **state)
 {
     (void)state;
-    struct ground ground;
+    struct fixture_ground ground;
     struct fixture_program dora;
     struct error err = {0};
-    begin(&ground, 0);
+    fixture_begin(&ground, 0);
     fixture_program(&dora, FIXTURE_DORA);
     save(&ground);
     char *path = path_join(ground.adapter, "adapter_model.safetensors");
@@ -480,7 +305,7 @@ static void other_targets(void **state)
     assert_string_equal(err.text, expected);
     free(expected);
     free(path);
-    end(&ground);
+    fixture_end(&ground);
 }
 
 static void names(void **state)
@@ -506,10 +331,6 @@ static void names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(weights_arrive),
-        cmocka_unit_test(wide_tensors_are_turned),
-        cmocka_unit_test(wrong_models),
-        cmocka_unit_test(missing_model),
         cmocka_unit_test(fresh_adapter),
         cmocka_unit_test(gaussian_adapter),
         cmocka_unit_test(dora_and_whole_tensors),

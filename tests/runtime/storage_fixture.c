@@ -264,6 +264,26 @@ int fixture_run(const struct program *program, const char *command, ...)
     return code;
 }
 
+void fixture_begin(struct fixture_ground *ground, int flags)
+{
+    struct error err = {0};
+    *ground = (struct fixture_ground){.directory = fixture_directory(), .device = fixture_open()};
+    fixture_program(&ground->fixture, flags);
+    ground->program = &ground->fixture.program;
+    ground->model = path_join(ground->directory, "model");
+    ground->adapter = path_join(ground->directory, "adapter");
+    assert_true(make_directory(ground->adapter, &err));
+    assert_int_equal(fixture_run(ground->program, "init-model", "--output", ground->model, "--dtype", "fp32", NULL), 0);
+}
+
+void fixture_end(struct fixture_ground *ground)
+{
+    fixture_remove(ground->directory);
+    free(ground->model);
+    free(ground->adapter);
+    fixture_backend.close(ground->device);
+}
+
 float *fixture_tensor(const char *directory, const char *file, const char *name)
 {
     struct error err = {0};

@@ -30,6 +30,16 @@ const void *fixture_region(const struct device *device, enum region region);
 char *fixture_directory(void);
 void fixture_remove(char *directory);
 
+/* A directory with a random model of the fixture's shape in model/. */
+struct fixture_ground {
+    struct fixture_program fixture;
+    const struct program *program;
+    char *directory, *model, *adapter;
+    struct device *device;
+};
+void fixture_begin(struct fixture_ground *ground, int flags);
+void fixture_end(struct fixture_ground *ground);
+
 /* Runs the program's command line in this process, standard output and error going nowhere; returns the exit code. The
  * arguments end with NULL. */
 int fixture_run(const struct program *program, const char *command, ...);
