@@ -109,7 +109,7 @@ static bool rotate(const struct checkpoint_source *source, struct error *err)
     int count = 0;
     long long *steps = limit > 0 ? list_checkpoints(source->output, &count) : NULL;
     bool ok = true;
-    for (int i = 0; ok && i < count - limit; i++) {
+    for (int i = 0; ok && steps && i < count - limit; i++) {
         char *path = format_text("%s/checkpoint-%lld", source->output, steps[i]);
         ok = remove_checkpoint(path, err);
         free(path);
@@ -138,7 +138,7 @@ char *checkpoint_newest(const char *output, struct error *err)
 {
     int count;
     long long *steps = list_checkpoints(output, &count);
-    char *path = count > 0 ? format_text("%s/checkpoint-%lld", output, steps[count - 1]) : NULL;
+    char *path = steps ? format_text("%s/checkpoint-%lld", output, steps[count - 1]) : NULL;
     if (!path)
         error_set(err, "%s: no checkpoint-N to resume from; leave --resume out to start anew", output);
     free(steps);

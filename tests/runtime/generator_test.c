@@ -78,7 +78,7 @@ static void reply_to(struct fixture *f, const char *prompt)
     int32_t ids[64];
     int count = (int)strlen(prompt);
     for (int i = 0; i < count; i++)
-        ids[i] = prompt[i];
+        ids[i] = (unsigned char)prompt[i];
     reply_free(&f->reply);
     f->shown[0] = '\0';
     if (!generator_reply(&f->generator, ids, count, true, show, f, &f->reply, &f->err))
