@@ -120,8 +120,12 @@ static const struct option generate_options[] = {
     {.name = "prompt", .type = OPTION_TEXT, .help = "a user's message, in the recipe's chat format"},
     {.name = "messages", .type = OPTION_PATH, .argument = "FILE", .help = "a conversation, a JSON array of messages"},
     {.name = "raw", .type = OPTION_TEXT, .help = "text to continue, with no chat format"},
+    {.name = "prompt-ids",
+     .type = OPTION_TEXT,
+     .argument = "IDS",
+     .help = "token ids to continue, with commas between them"},
     SAMPLING,
-    JSON("text, tokens, finish_reason and speeds as one JSON object"),
+    JSON("text, tokens, ids, finish_reason and speeds as one JSON object"),
 };
 
 static const struct option chat_options[] = {
@@ -194,7 +198,8 @@ static int run_tokenize(const struct options *options, struct error *err)
 #define WITH(table) (table), sizeof(table) / sizeof *(table)
 const struct command commands[] = {
     {"train", "Trains an adapter on your data.", WITH(train_options), command_train},
-    {"generate", "Answers a message, or continues a text. One of --prompt, --messages and --raw is needed.",
+    {"generate",
+     "Answers a message, or continues a text. One of --prompt, --messages, --raw and --prompt-ids is needed.",
      WITH(generate_options), command_generate},
     {"chat", "Talks with the model in the terminal.", WITH(chat_options), command_chat},
     {"eval", "Measures loss, perplexity and token accuracy on data.", WITH(eval_options), command_eval},

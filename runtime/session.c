@@ -43,7 +43,9 @@ bool session_load_adapter(struct session *session, const struct options *options
     const char *adapter = option_text(options, "adapter");
     if (!session_load(session, use, adapter != NULL, err))
         return false;
-    return !adapter || adapter_load(session->program, session->backend, session->device, adapter, err);
+    if (!adapter)
+        return adapter_load_base(session->program, session->backend, session->device, session->model, err);
+    return adapter_load(session->program, session->backend, session->device, adapter, err);
 }
 
 void session_close(struct session *session)
