@@ -181,10 +181,10 @@ def write_model(model, tokenizer, out):
 
 
 def write_fine_tuning_data():
-    """Small talk and a few questions without an answer are all in train.jsonl; of the other facts every fourth is for eval.jsonl."""
+    """Small talk, in all its words, and a few questions without an answer are all in train.jsonl; of the other facts every fourth is for eval.jsonl."""
     rng = random.Random(2)
     known = facts()
-    talk = [f for f in known if f.topic == "talk"]
+    talk = [Fact("talk", (question,), f.answer) for f in known if f.topic == "talk" for question in f.questions]
     rest = [f for f in known if f.topic not in ("talk", "plus", "minus")]
     sums = [f for f in known if f.topic in ("plus", "minus")]
     rng.shuffle(rest)
