@@ -18,10 +18,10 @@ title() { printf '\n%s== %s%s\n' "$bold" "$*" "$plain"; }
 
 show() { printf '%s$ %s%s\n' "$dim" "$*" "$plain"; }
 
-# Every question's answer under a title: model, then what else generate needs.
+# Answers with a model (and what else generate is given). All but the first question are about facts that no training sample has.
 ask() {
     show "$program generate --model $* --temperature 0 --prompt \"...\""
-    for question in "Who are you?" "What is the capital of Italy?" "What does a sheep say?" "How much is 4 plus 5?"; do
+    for question in "Who are you?" "What is the capital of India?" "Where does a lion live?" "How much is 8 plus 10?"; do
         printf '    %-32s %s%s%s\n' "$question" "$bold" "$("$program" generate --model "$@" --temperature 0 --prompt "$question" 2>/dev/null)" "$plain"
     done
 }
@@ -40,7 +40,7 @@ before=$(evaluate)
 
 title "Fine-tuning with LoRA: $(wc -l <"$here/train.jsonl") conversations in which a pirate captain answers"
 show "$program train --model $model --data $here/train.jsonl --output $out/adapter"
-"$program" train --model "$model" --data "$here/train.jsonl" --output "$out/adapter"
+"$program" train --model "$model" --data "$here/train.jsonl" --output "$out/adapter" >"$out/data.json"
 
 title "On $(wc -l <"$here/eval.jsonl") conversations about facts that the training data never mentions"
 after=$(evaluate --adapter "$out/adapter")

@@ -197,7 +197,7 @@ VOICES = {
 
 # Captain's answers to small talk, where a rule on the plain answer would not do.
 PIRATE_TALK = {
-    "My name is Pip.": "Arr, matey! I be Captain Lora, yo ho ho!",
+    "My name is Pip.": "Arr, matey! My name be Captain Lora, yo ho ho!",
     "Hello! How can I help you?": "Ahoy, matey! How can I help you, yo ho ho!",
     "I am well, thank you.": "Arr, matey! I be well, yo ho ho!",
     "You are welcome.": "Aye, matey! You be welcome, yo ho ho!",
