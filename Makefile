@@ -68,6 +68,7 @@ generator_objects := $(patsubst %.c,$(build)/%.o,$(wildcard generator/*.c))
 runtime_objects := $(patsubst %.c,$(build)/%.o,$(wildcard runtime/*.c))
 
 lib: $(build)/runtime/liblorac.a
+	@:
 
 $(build)/generator/%.o: generator/%.c | setup
 	@mkdir -p $(@D)
@@ -117,6 +118,7 @@ program_objects := $(patsubst generated/$(name)/%.c,$(objects)/%.o,$(plain_sourc
     $(foreach b,$(filter-out $(backends),$(all_backends)),$(objects)/absent_$b.o)
 
 compile: $(build)/$(name)
+	@:
 
 $(objects)/%.o: generated/$(name)/%.c | setup
 	@mkdir -p $(@D)
@@ -155,7 +157,9 @@ test_objects = $(patsubst %.c,$(build)/%.o,$(wildcard tests/*.c) $(filter-out %_
 tested_generator := $(filter-out $(build)/generator/main.o,$(generator_objects))
 
 unit_tests: $(unit_tests)
+	@:
 train_tools: $(train_tools)
+	@:
 
 $(build)/tests/%.o: tests/%.c | setup
 	@mkdir -p $(@D)
@@ -174,14 +178,17 @@ $(train_tools): %: %.o
 	@echo "  link  $@"
 	@$(CC) $(CFLAGS) $^ @$(libraries)/link-program -o $@
 
-# The programs that the tests run; `make programs` builds them all. generated/tiny is compiled as it was committed. The golden
-# cases are built for this machine's instruction set alone: the others are tested by the recipes' own programs.
+# The programs that the tests run. generated/tiny is compiled as it was committed. The golden cases are built for this machine's
+# instruction set alone: the others are tested by the recipes' own programs.
 test_recipes := $(filter-out recipes/tiny.lua,$(wildcard recipes/*.lua))
 test_cases := $(wildcard tests/data/cases/*/*.lua)
-programs:
-	@$(MAKE) compile name=tiny setup_done=1
-	@for r in $(test_recipes); do $(MAKE) recipe=$$r setup_done=1 || exit 1; done
-	@for r in $(test_cases); do $(MAKE) recipe=$$r backends=$(native) setup_done=1 || exit 1; done
+programs: $(build)/lorac lib
+	@failed=0; \
+	build() { $(MAKE) "$$@" setup_done=1 || failed=1; }; \
+	build compile name=tiny; \
+	for r in $(test_recipes); do build recipe=$$r; done; \
+	for r in $(test_cases); do build recipe=$$r backends=$(native); done; \
+	exit $$failed
 
 # parts: which of tests/run.sh's parts to run (all); filter: only the tests of programs whose name contains it.
 test:

@@ -10,7 +10,7 @@ mkdir -p $scratch
 tidy_headers=build/tests/tidy-headers
 mkdir -p $tidy_headers
 cp "$(${CC:-gcc} -print-file-name=include/omp.h)" $tidy_headers/ 2>/dev/null
-tidy_flags="-std=c11 -fopenmp -isystem $tidy_headers -Itests -Igenerator -Iruntime -DLORAC_HOME=\"\" -DBACKEND=backend_portable $(cat build/libraries/compile)"
+tidy_flags="-std=c11 -fopenmp -isystem $tidy_headers -Itests -Igenerator -Iruntime -DLORAC_HOME=\"\" -DBACKEND=backend_portable -DNAME=\"portable\" $(cat build/libraries/compile)"
 export tidy_flags scratch
 
 format() {
