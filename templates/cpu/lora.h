@@ -133,9 +133,7 @@ ALWAYS_INLINE void dora_magnitude_bwd(float *dmagnitude, const float *dy, int ld
 //@   local sent_stride = l.dora and l.out_name or "ldy"
 //@   if not lowest then
 /* r $(l.r) beside W [$(l.out_name)][$(l.in_name)]: $(comma(2 * l.r * (l["in"] + l.out))) FLOP a token$(l.dora and ", and W's again" or ""). */
-//@     local margin = (" "):rep(#("NOINLINE void " .. fwd .. "("))
-NOINLINE void $(fwd)(float *y, int ldy, float *u$(z), const float *x$(scratch),
-$(margin)const float *a, const float *bt$(weight)$(random), int T)
+$(wrap("NOINLINE void " .. fwd .. "(float *y, int ldy, float *u" .. z .. ", const float *x" .. scratch .. ", const float *a, const float *bt" .. weight .. random .. ", int T)"))
 {
     const struct operand right_a = {a, $(l.in_name), true, false}, right_bt = {bt, $(l.out_name), false, false};
 //@     if drop then
@@ -163,10 +161,7 @@ $(margin)const float *a, const float *bt$(weight)$(random), int T)
 //@   local kept = l.dora and ", const float *z" or ""
 //@   local dz = l.dora and ", float *dz" or ""
 /* Twice the forward pass's FLOP$(l.input_gradient and "" or "; nothing below needs dx")$(l.dora and "; W's own product is needed for dx alone" or ""). */
-//@   local margin = (" "):rep(#("NOINLINE void " .. bwd .. "("))
-NOINLINE void $(bwd)($(dx)float *da, float *dbt$(dmagnitude), const float *dy, int ldy,
-$(margin)const float *u$(kept), const float *x$(scratch), const float *a,
-$(margin)const float *bt, float *du$(dz)$(weight)$(random), int T)
+$(wrap("NOINLINE void " .. bwd .. "(" .. dx .. "float *da, float *dbt" .. dmagnitude .. ", const float *dy, int ldy, const float *u" .. kept .. ", const float *x" .. scratch .. ", const float *a, const float *bt, float *du" .. dz .. weight .. random .. ", int T)"))
 {
     const struct operand right_b = {bt, $(l.out_name), true, false};
 //@   if l.dora then

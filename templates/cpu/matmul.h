@@ -142,21 +142,20 @@ ALWAYS_INLINE void transpose(float *to, int to_stride, struct operand from, int 
     }
 }
 
-/* panel [kc][width] = B [k0 .. k0 + kc)[n0 .. n0 + columns), zeros in the columns beyond. */
-ALWAYS_INLINE void pack_panel(float *panel, struct operand b, int k0, int kc, int n0, int columns, int width)
+/* block = B [k0 .. k0 + kc)[n0 .. n0 + columns) in panels [kc][width], with zeros in the columns beyond. */
+ALWAYS_INLINE void pack_block(float *block, struct operand b, int k0, int kc, int n0, int columns, int width)
 {
-    if (columns < width)
-        memset(panel, 0, (size_t)kc * width * sizeof *panel);
-    if (b.transposed) {
-        transpose(panel, width, b, n0, k0, columns, kc);
-        return;
-    }
-    for (int k = 0; k < kc; k++) {
-        int n = 0;
-        for (; n + VL <= columns; n += VL)
-            vec_store(panel + k * width + n, operand_load(b, k0 + k, n0 + n, VL));
-        if (n < columns)
-            vec_store(panel + k * width + n, operand_load(b, k0 + k, n0 + n, columns - n));
+    int whole = columns / width * width;
+    if (whole < columns)
+        memset(block + (size_t)whole * kc, 0, (size_t)kc * width * sizeof *block);
+    for (int n = 0; b.transposed && n < columns; n += width)
+        transpose(block + (size_t)n * kc, width, b, n0 + n, k0, columns - n < width ? columns - n : width, kc);
+    for (int k = 0; !b.transposed && k < kc; k++) {
+        float *to = block + (size_t)k * width;
+        for (int n = 0; n < columns; n += VL) {
+            vec v = operand_load(b, k0 + k, n0 + n, columns - n < VL ? columns - n : VL);
+            vec_store(to + (size_t)(n / width * width) * kc + n % width, v);
+        }
     }
 }
 
@@ -221,6 +220,15 @@ ALWAYS_INLINE void finish_tile(struct product p, const float *sums, int m0, int 
     }
 }
 
+/* What tile (m, j) has fetched while it is computed: two of the rows of A that the next tile begins with. */
+ALWAYS_INLINE void choose_ahead(const float *ahead[2], const float *tile, struct product p, int m, int m1, int panel, int k)
+{
+    for (int l = 0; l < 2; l++) {
+        int row = m + 2 * panel + l;
+        ahead[l] = p.a.transposed || row >= m1 ? tile : (const float *)p.a.data + (size_t)row * p.a.stride + k;
+    }
+}
+
 /* One thread's part: rows [m0, m1) and columns [n0, n1) of C. */
 ALWAYS_INLINE void matmul_part(struct product p, int m0, int m1, int n0, int n1)
 {
@@ -231,23 +239,15 @@ ALWAYS_INLINE void matmul_part(struct product p, int m0, int m1, int n0, int n1)
     for (int n = n0; n < n1; n += BLOCK_N)
         for (int k = 0; k < p.K; k += p.block_k) {
             int columns = n1 - n < BLOCK_N ? n1 - n : BLOCK_N, kc = p.K - k < p.block_k ? p.K - k : p.block_k;
-            for (int j = 0; j < columns; j += width)
-                pack_panel(block + j * kc, p.b, k, kc, n + j, columns - j < width ? columns - j : width, width);
+            pack_block(block, p.b, k, kc, n, columns, width);
             for (int i = 0; i < tiles; i++) {
                 int m = m0 + (int)((int64_t)(m1 - m0) * i / tiles);
                 int rows = m0 + (int)((int64_t)(m1 - m0) * (i + 1) / tiles) - m;
                 copy_rows(tile, p.a, m, rows, k, kc);
                 for (int j = 0; j < columns; j += width) {
                     const float *ahead[2];
-                    for (int l = 0; l < 2; l++) {
-                        int row = m + rows + j / width * 2 + l;
-                        ahead[l] = p.a.transposed ? tile : (const float *)p.a.data + (size_t)(row < m1 ? row : m) * p.a.stride + k;
-                    }
-                    for (int l = 0; l < rows; l++) {
-                        __builtin_prefetch(p.c + (size_t)(m + l) * p.c_stride + n + j, 1);
-                        __builtin_prefetch(p.c + (size_t)(m + l) * p.c_stride + n + j + 16, 1);
-                    }
-                    (width == VL ? tile_1 : tile_2)(sums, tile, block + j * kc, kc, ahead, rows);
+                    choose_ahead(ahead, tile, p, m + rows, m1, j / width, k);
+                    (width == VL ? tile_1 : tile_2)(sums, tile, block + (size_t)j * kc, kc, ahead, rows);
                     finish_tile(p, sums, m, rows, n + j, columns - j < width ? columns - j : width, k == 0);
                 }
             }
@@ -293,29 +293,61 @@ ALWAYS_INLINE int even_block(int K)
     return (each + VL - 1) / VL * VL;
 }
 
-/* C [M][N] = A [M][K] B^T, B [N][K] (weights or floats). */
-ALWAYS_INLINE void matmul_nt(float *c, int c_stride, const float *a, int a_stride, struct operand b, int M, int N, int K,
-                             float alpha, bool accumulate, const float *bias, const float *residual)
+/* The five forms that there are, each compiled once for all sizes: what is fixed are the ways through packing. */
+NOINLINE void matmul_nt_weights(struct product p)
 {
-    b.transposed = true;
-    const struct operand left = {a, a_stride, false, false};
-    matmul((struct product){c, c_stride, left, b, M, N, K, even_block(K), alpha, accumulate, bias, residual});
+    p.a.transposed = false, p.b.transposed = true, p.b.weights = true;
+    matmul(p);
 }
 
-/* C [M][N] = A [M][K] B, B [K][N] (weights or floats). */
-ALWAYS_INLINE void matmul_nn(float *c, int c_stride, const float *a, int a_stride, struct operand b, int M, int N, int K,
+NOINLINE void matmul_nt_floats(struct product p)
+{
+    p.a.transposed = false, p.b.transposed = true, p.b.weights = false;
+    matmul(p);
+}
+
+NOINLINE void matmul_nn_weights(struct product p)
+{
+    p.a.transposed = false, p.b.transposed = false, p.b.weights = true;
+    matmul(p);
+}
+
+NOINLINE void matmul_nn_floats(struct product p)
+{
+    p.a.transposed = false, p.b.transposed = false, p.b.weights = false;
+    matmul(p);
+}
+
+NOINLINE void matmul_tn_floats(struct product p)
+{
+    p.a.transposed = true, p.b.transposed = false, p.b.weights = false;
+    matmul(p);
+}
+
+/* C [M][N] = alpha A [M][K] B^T (+ bias) (+ residual), B [N][K]. */
+static inline void matmul_nt(float *c, int c_stride, const float *a, int a_stride, struct operand b, int M, int N, int K,
+                             float alpha, bool accumulate, const float *bias, const float *residual)
+{
+    const struct operand left = {a, a_stride, false, false};
+    const struct product p = {c, c_stride, left, b, M, N, K, even_block(K), alpha, accumulate, bias, residual};
+    (b.weights ? matmul_nt_weights : matmul_nt_floats)(p);
+}
+
+/* C [M][N] = alpha A [M][K] B, B [K][N]. */
+static inline void matmul_nn(float *c, int c_stride, const float *a, int a_stride, struct operand b, int M, int N, int K,
                              float alpha, bool accumulate)
 {
     const struct operand left = {a, a_stride, false, false};
-    matmul((struct product){c, c_stride, left, b, M, N, K, even_block(K), alpha, accumulate, NULL, NULL});
+    const struct product p = {c, c_stride, left, b, M, N, K, even_block(K), alpha, accumulate, NULL, NULL};
+    (b.weights ? matmul_nn_weights : matmul_nn_floats)(p);
 }
 
-/* C [M][N] = A^T B, A [K][M], B [K][N]: a sum over K tokens, in blocks of BLOCK_K whatever their number. */
-ALWAYS_INLINE void matmul_tn(float *c, int c_stride, const float *a, int a_stride, const float *b, int b_stride, int M,
+/* C [M][N] = alpha A^T B, A [K][M], B [K][N]: a sum over K tokens, in blocks of BLOCK_K whatever their number. */
+static inline void matmul_tn(float *c, int c_stride, const float *a, int a_stride, const float *b, int b_stride, int M,
                              int N, int K, float alpha, bool accumulate)
 {
     const struct operand left = {a, a_stride, true, false}, right = {b, b_stride, false, false};
-    matmul((struct product){c, c_stride, left, right, M, N, K, BLOCK_K, alpha, accumulate, NULL, NULL});
+    matmul_tn_floats((struct product){c, c_stride, left, right, M, N, K, BLOCK_K, alpha, accumulate, NULL, NULL});
 }
 
 /* ---- a few rows: decoding ---- */
