@@ -11,6 +11,7 @@
  *     c_float(x)    the shortest float constant that reads back as (float)x: 0.1f
  *     c_double(x)   the same for a double: 1e-06
  *     comma(n)      a whole number with commas    1,234
+ *     wrap(s)       a call or declaration, broken at its commas before column 120 and aligned behind its parenthesis
  *
  * A value may be a string, a number, true or false. Anything that is nil ends the template: "rope.h:12: 'plan.rope.theta' is
  * nil". To ask for a field that a plan's table does not have is an error as well, even in an `if`; only where the plan holds

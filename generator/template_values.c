@@ -148,6 +148,52 @@ static int comma(lua_State *L)
     return 1;
 }
 
+enum { LINE_WIDTH = 120 };
+
+/* The end of the argument that begins at `at`: behind its comma, or behind the text's last character. */
+static const char *argument_end(const char *at)
+{
+    int depth = 0;
+    for (; *at; at++) {
+        depth += *at == '(' || *at == '[' || *at == '{';
+        depth -= *at == ')' || *at == ']' || *at == '}';
+        if (*at == ',' && depth == 0)
+            return at + 1;
+    }
+    return at;
+}
+
+/* A call or declaration on one line, broken behind commas so that it keeps to LINE_WIDTH, aligned behind its parenthesis. */
+static int wrap(lua_State *L)
+{
+    const char *whole = luaL_checkstring(L, 1), *open = strchr(whole, '(');
+    luaL_Buffer buffer;
+    if (!open || strlen(whole) <= LINE_WIDTH) {
+        lua_pushvalue(L, 1);
+        return 1;
+    }
+    luaL_buffinit(L, &buffer);
+    size_t margin = (size_t)(open + 1 - whole), column = margin;
+    luaL_addlstring(&buffer, whole, margin);
+    for (const char *at = open + 1; *at;) {
+        const char *end = argument_end(at);
+        size_t length = (size_t)(end - at);
+        if (column > margin && column + 1 + length > LINE_WIDTH) {
+            luaL_addchar(&buffer, '\n');
+            for (column = 0; column < margin; column++)
+                luaL_addchar(&buffer, ' ');
+        } else if (column > margin) {
+            luaL_addchar(&buffer, ' ');
+            column++;
+        }
+        luaL_addlstring(&buffer, at, length);
+        column += length;
+        at = end + strspn(end, " ");
+    }
+    luaL_pushresult(&buffer);
+    return 1;
+}
+
 /* ---- globals ---- */
 
 static int missing_global(lua_State *L)
@@ -163,8 +209,8 @@ static int new_global(lua_State *L)
 
 void template_push_globals(lua_State *L, const cJSON *globals)
 {
-    static const luaL_Reg functions[] = {
-        {"c_string", c_string}, {"c_float", c_float}, {"c_double", c_double}, {"comma", comma}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"c_string", c_string}, {"c_float", c_float}, {"c_double", c_double},
+                                         {"comma", comma},       {"wrap", wrap},       {NULL, NULL}};
     static const char *const kept[] = {"assert",   "error", "ipairs", "pairs", "select", "tonumber",
                                        "tostring", "type",  "string", "table", "math",   "utf8"};
     luaL_newlib(L, functions);

@@ -43,7 +43,7 @@ static void $(kind.name)_layer_bwd(struct device *s, int layer)
 //@     end
 
 //@     for _, op in ipairs(b.operations) do
-$(op.call)
+$(wrap("    " .. op.call))
 //@     end
 }
 

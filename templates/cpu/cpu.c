@@ -13,28 +13,22 @@
 #include "model_config.h"
 #include "program.h"
 
-#include "isa.h"
-#include "shapes.h"
-#include "exp.h"
-//@ if plan.dropout then
-#include "dropout.h"
-//@ end
-#include "matmul.h"
+#include "adamw.h"
+#include "attention.h"
+#include "cross_entropy.h"
+#include "embedding.h"
 #include "lora.h"
+#include "matmul.h"
 #include "rmsnorm.h"
 #include "rope.h"
-#include "state.h"
-#include "attention.h"
-#include "swiglu.h"
-#include "embedding.h"
 #include "rows.h"
-#include "cross_entropy.h"
-#include "adamw.h"
+#include "swiglu.h"
 
-#include "forward.h"
-#include "head.h"
 #include "backward.h"
+#include "forward.h"
 #include "generate.h"
+#include "head.h"
+
 #include "selftest.h"
 
 extern const struct program program;
@@ -401,14 +395,14 @@ static void rewind_cache(struct device *s, int length)
 }
 
 #if defined(__AVX512F__)
-#define BACKEND_NAME "avx512"
-#define BACKEND_USABLE cpu_runs_avx512
+#    define BACKEND_NAME "avx512"
+#    define BACKEND_USABLE cpu_runs_avx512
 #elif defined(__AVX2__)
-#define BACKEND_NAME "avx2"
-#define BACKEND_USABLE cpu_runs_avx2
+#    define BACKEND_NAME "avx2"
+#    define BACKEND_USABLE cpu_runs_avx2
 #else
-#define BACKEND_NAME "portable"
-#define BACKEND_USABLE cpu_runs_portable
+#    define BACKEND_NAME "portable"
+#    define BACKEND_USABLE cpu_runs_portable
 #endif
 
 extern const struct backend BACKEND;

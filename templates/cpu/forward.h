@@ -53,7 +53,7 @@ static void $(kind.name)_layer_fwd(struct device *s, int layer)
 //@     if op.adapter and not grouped then
     if (s->with_adapters)$(braces and " {" or "")
 //@     end
-$(op.adapter and op.guarded_call or op.call)
+$(wrap((op.adapter and "        " or "    ") .. op.call))
 //@     grouped = braces and following and following.adapter
 //@     if braces and not grouped then
     }

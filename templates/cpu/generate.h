@@ -12,11 +12,7 @@ enum { DECODE_ROWS = 8 };
 //@   if p.name ~= "lm_head" then
 //@     local parameters = "float *y, const float *x, const weight_t *w" .. (p.bias and ", const float *bias" or "") .. (p.residual and ", const float *residual" or "") .. ", int T"
 //@     local arguments = "y, x, w" .. (p.bias and ", bias" or "") .. (p.residual and ", residual" or "") .. ", T"
-//@     local margin = (" "):rep(#("static void matmul_" .. p.name .. "_extend("))
-//@     if #margin + #parameters + 1 > 120 then
-//@       parameters = parameters:gsub(", int T$", ",\n" .. margin .. "int T")
-//@     end
-static void matmul_$(p.name)_extend($(parameters))
+$(wrap("static void matmul_" .. p.name .. "_extend(" .. parameters .. ")"))
 {
     if (T <= DECODE_ROWS)
         matmul_$(p.name)_decode($(arguments));
@@ -31,16 +27,19 @@ static void matmul_$(p.name)_extend($(parameters))
 //@     local z = l.dora and "float *z, " or ""
 //@     local dropped = l.dropout > 0 and "float *dropped, " or ""
 //@     local dora = l.dora and ", const weight_t *w, const float *magnitude, const float *norm" or ""
-static void lora_$(l.name)_extend(float *y, int ldy, float *u, $(z)const float *x, $(dropped)const float *a,
-                                  const float *bt$(dora), int T)
+//@     local parameters = "float *y, int ldy, float *u, " .. z .. "const float *x, " .. dropped .. "const float *a, const float *bt" .. dora .. ", int T"
+//@     local seen = (l.dora and "z, " or "") .. "x, " .. (l.dropout > 0 and "dropped, " or "")
+//@     local weight = l.dora and ", w, magnitude, norm" or ""
+$(wrap("static void lora_" .. l.name .. "_extend(" .. parameters .. ")"))
 {
+    if (T <= DECODE_ROWS) {
+$(wrap("        lora_" .. l.name .. "_decode(y, ldy, x, a, bt" .. weight .. ", T);"))
+        return;
+    }
 //@     if l.dropout > 0 then
     const struct dropout none = {.active = false};
 //@     end
-    if (T <= DECODE_ROWS)
-        lora_$(l.name)_decode(y, ldy, x, a, bt$(l.dora and ", w, magnitude, norm" or ""), T);
-    else
-        lora_$(l.name)_fwd(y, ldy, u, $(l.dora and "z, " or "")x, $(l.dropout > 0 and "dropped, " or "")a, bt$(l.dora and ", w, magnitude, norm" or "")$(l.dropout > 0 and ", &none" or ""), T);
+$(wrap("    lora_" .. l.name .. "_fwd(y, ldy, u, " .. seen .. "a, bt" .. weight .. (l.dropout > 0 and ", &none" or "") .. ", T);"))
 }
 
 //@   end
@@ -74,7 +73,7 @@ static void $(e.name)_layer_extend(struct device *s, int layer)
 //@     if op.adapter and not grouped then
     if (s->with_adapters)$(braces and " {" or "")
 //@     end
-$(op.adapter and op.guarded_call or op.call)
+$(wrap((op.adapter and "        " or "    ") .. op.call))
 //@     grouped = braces and following and following.adapter
 //@     if braces and not grouped then
     }

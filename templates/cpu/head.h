@@ -46,7 +46,7 @@ static void head_train(struct device *s)
         const int32_t *rows = s->row + first;
 //@ for _, f in ipairs { forward, backward } do
 //@   for _, op in ipairs(f.operations) do
-$(op.guarded_call)
+$(wrap("        " .. op.call))
 //@   end
 //@ end
     }
@@ -71,9 +71,9 @@ static void head_evaluate(struct device *s)
 //@ for _, op in ipairs(forward.operations) do
 //@   if op.adapter then
         if (s->with_adapters)
-$(op.deep_call)
+$(wrap("            " .. op.call))
 //@   else
-$(op.guarded_call)
+$(wrap("        " .. op.call))
 //@   end
 //@ end
         cross_entropy_fwd(s->row_loss + first, s->row_best + first, logits, s->row_label + first, T);
