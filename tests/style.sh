@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Checks formatting (clang-format) and finds likely mistakes (clang-tidy) in the C files that are named, and the formatting of
-# those templates that are C as they stand. Prints "ok" or "FAILED" a tool and file.
+# those templates that hold no Lua (what the others become is checked as generated/tiny). Prints "ok" or "FAILED" a tool and file.
 set -u
 cd "$(dirname "$0")/.."
 scratch=build/tests/scratch
 mkdir -p $scratch
 
-# clang has no omp.h of its own here; gcc's declares the same functions.
+# clang has no omp.h of its own here; gcc's declares the same functions, with an attribute that clang does not know.
 tidy_headers=build/tests/tidy-headers
 mkdir -p $tidy_headers
-cp "$(${CC:-gcc} -print-file-name=include/omp.h)" $tidy_headers/ 2>/dev/null
+sed -e 's/ __attribute__((__malloc__[^;]*;/;/' -e '/ __attribute__((__malloc__/,/;/c\    __GOMP_NOTHROW;' \
+    "$(${CC:-gcc} -print-file-name=include/omp.h)" >$tidy_headers/omp.h
 tidy_flags="-std=c11 -fopenmp -isystem $tidy_headers -Itests -Igenerator -Iruntime -DLORAC_HOME=\"\" -DBACKEND=backend_portable -DNAME=\"portable\" $(cat build/libraries/compile)"
 export tidy_flags scratch
 
@@ -30,7 +31,8 @@ tidy() {
 }
 export -f format tidy
 
-templates=$(find templates -name '*.[ch]' 2>/dev/null)
+templates=$(grep -rLE '\$\(|//@' --include='*.[ch]' templates)
 wrong=$(printf '%s\n' "$@" $templates | xargs -P 2 -I{} bash -c 'log=$(mktemp); format "{}" "$log"; rm -f "$log"')
 if [ -z "$wrong" ]; then echo "ok format"; else echo "$wrong"; fi
-printf '%s\n' "$@" | grep '\.c$' | xargs -P 2 -I{} bash -c 'log=$(mktemp); tidy "{}" "$log"; rm -f "$log"'
+# A generated cpu.c is vectors in GCC's own words, which clang does not read.
+printf '%s\n' "$@" | grep '\.c$' | grep -v '/cpu\.c$' | xargs -P 2 -I{} bash -c 'log=$(mktemp); tidy "{}" "$log"; rm -f "$log"'
