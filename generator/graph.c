@@ -43,11 +43,6 @@ static int set_of_layer(struct graph_plan *graph, const struct adapter *slots, i
     return graph->set_count++;
 }
 
-static int window_of_layer(const struct model_config *model, int layer)
-{
-    return layer >= model->full_layers_until ? model->sliding_window : 0;
-}
-
 static const char *kind_family(int set, bool trains, bool input_gradient)
 {
     if (!trains)
@@ -90,7 +85,7 @@ static void classify_layers(struct plan *plan)
     int lowest = placement->train_embedding ? -1 : placement->lowest_layer;
     for (int layer = 0; layer < layers; layer++) {
         int set = set_of_layer(graph, placement->layers[layer], layers);
-        int window = window_of_layer(&plan->recipe.model, layer);
+        int window = model_config_window(&plan->recipe.model, layer);
         int kind = kind_of_layer(graph, set, window, layer >= lowest, layer > lowest, layers);
         graph->kind_of[layer] = kind;
         graph->kinds[kind].layers[graph->kinds[kind].count++] = layer;

@@ -91,7 +91,7 @@ struct recipe {
     struct recipe_lora lora;
     struct recipe_train train;
     cJSON *chat;     /* the chat format's table, or NULL */
-    int max_context; /* inference.max_context; max_length unless given */
+    int max_context; /* inference.max_context; unless given max_length, and at least 1024 as far as positions go */
 
     struct source_lines *lines;
     struct string_list overrides; /* --set, as given: "lora.r=16" */

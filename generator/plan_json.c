@@ -19,7 +19,10 @@ static cJSON *model_json(const struct model_config *model)
     cJSON_AddNumberToObject(json, "rms_norm_eps", model->rms_norm_eps);
     cJSON_AddNumberToObject(json, "initializer_range", model->initializer_range);
     cJSON_AddNumberToObject(json, "sliding_window", model->sliding_window);
-    cJSON_AddNumberToObject(json, "full_layers_until", model->full_layers_until);
+    cJSON *full = cJSON_AddArrayToObject(json, "full_layers");
+    for (int word = 0; word * 32 < model->num_hidden_layers && word < MAX_FULL_LAYERS / 32 && model->sliding_window;
+         word++)
+        cJSON_AddItemToArray(full, cJSON_CreateNumber(model->full_layers[word]));
     cJSON_AddBoolToObject(json, "tie_word_embeddings", model->tie_word_embeddings);
     cJSON_AddBoolToObject(json, "qkv_bias", model->qkv_bias);
     cJSON_AddBoolToObject(json, "o_bias", model->o_bias);

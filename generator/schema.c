@@ -20,7 +20,7 @@ static const char *const tasks[] = {"CAUSAL_LM", NULL};
 static const char *const quantizations[] = {"nf4", "fp4", NULL};
 static const char *const dtypes[] = {"float32", "bfloat16", "float16", "uint8", NULL};
 
-enum { MOST_RANK = 65536, MOST_TOKENS = 1 << 20, NO_PLACE = 0 };
+enum { MOST_RANK = 65536, MOST_TOKENS = 1 << 20, USUAL_CONTEXT = 1024, NO_PLACE = 0 };
 
 #define AT(member) .offset = offsetof(struct recipe, member)
 
@@ -246,6 +246,14 @@ static void check_together(const struct recipe *recipe, const cJSON *table, stru
     check_schedule(recipe, table, messages);
 }
 
+/* Short samples are no reason for short replies. */
+static int default_context(const struct recipe *recipe)
+{
+    int positions = recipe->model.max_position_embeddings,
+        usual = positions < USUAL_CONTEXT ? positions : USUAL_CONTEXT;
+    return recipe->train.max_length > usual ? recipe->train.max_length : usual;
+}
+
 bool schema_read(struct recipe *recipe, const cJSON *table, struct messages *messages)
 {
     static const char *const needed[][2] = {{"model", "for example model = hf_config \"DIR/config.json\""},
@@ -265,7 +273,7 @@ bool schema_read(struct recipe *recipe, const cJSON *table, struct messages *mes
     if (!recipe->lora.init_lora_weights)
         recipe->lora.init_lora_weights = format_text("true");
     if (recipe->max_context == 0)
-        recipe->max_context = recipe->train.max_length;
+        recipe->max_context = default_context(recipe);
     check_together(recipe, table, messages);
     return messages->count == before;
 }

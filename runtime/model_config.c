@@ -175,29 +175,38 @@ static void read_biases(struct reading *r, const struct family *family, struct m
     config->qk_norm = family->qk_norm;
 }
 
-/* Layers that see everything come first, as the configuration classes lay them out; layer_types may say the same. */
-static void check_layer_types(struct reading *r, struct model_config *config)
+static bool names_full_attention(struct reading *r, const cJSON *type)
 {
-    const cJSON *types = member(r->json, "layer_types");
-    int full = 0, sliding = 0;
-    for (const cJSON *type = types ? types->child : NULL; type; type = type->next) {
-        bool is_full = cJSON_IsString(type) && strcmp(type->valuestring, "full_attention") == 0;
-        if (!is_full && !(cJSON_IsString(type) && strcmp(type->valuestring, "sliding_attention") == 0)) {
-            mistake(r, "layer_types: known are full_attention and sliding_attention");
-            return;
-        }
-        if (is_full && sliding) {
-            mistake(r, "layer_types: full_attention after sliding_attention is not supported");
-            return;
-        }
-        full += is_full;
-        sliding += !is_full;
-    }
-    if (!types)
+    const char *name = text_of(type);
+    bool full = name && strcmp(name, "full_attention") == 0;
+    if (!full && !(name && strcmp(name, "sliding_attention") == 0))
+        mistake(r, "layer_types: '%s' is not supported; known: full_attention, sliding_attention", name ? name : "?");
+    return full;
+}
+
+/* Which layers see everything: the lowest max_window_layers, unless layer_types lists them one by one. */
+static void read_full_layers(struct reading *r, struct model_config *config)
+{
+    const cJSON *types = member(r->json, "layer_types"), *type = types ? types->child : NULL;
+    int layers = config->num_hidden_layers, until = whole(r, "max_window_layers", DEFAULT_WINDOW_LAYERS, 0), full = 0;
+    if (layers > MAX_FULL_LAYERS) {
+        mistake(r, "sliding windows are supported in models of at most %d layers", MAX_FULL_LAYERS);
         return;
-    if (full + sliding != config->num_hidden_layers)
-        mistake(r, "layer_types has %d entries for %d layers", full + sliding, config->num_hidden_layers);
-    config->full_layers_until = full;
+    }
+    if (types && cJSON_GetArraySize(types) != layers) {
+        mistake(r, "layer_types has %d entries for %d layers", cJSON_GetArraySize(types), layers);
+        return;
+    }
+    for (int layer = 0; layer < layers && !r->failed; layer++) {
+        bool is_full = type ? names_full_attention(r, type) : layer < until;
+        config->full_layers[layer / 32] |= (uint32_t)is_full << layer % 32;
+        full += is_full;
+        type = type ? type->next : NULL;
+    }
+    if (full == layers) {
+        config->sliding_window = 0;
+        memset(config->full_layers, 0, sizeof config->full_layers);
+    }
 }
 
 static void read_window(struct reading *r, const struct family *family, struct model_config *config)
@@ -208,12 +217,8 @@ static void read_window(struct reading *r, const struct family *family, struct m
     if (family->window == NO_WINDOW || !used || null_window)
         return;
     config->sliding_window = whole(r, "sliding_window", DEFAULT_WINDOW, 1);
-    if (family->window == WINDOW_IF_USED) {
-        config->full_layers_until = whole(r, "max_window_layers", DEFAULT_WINDOW_LAYERS, 0);
-        check_layer_types(r, config);
-    }
-    if (config->full_layers_until >= config->num_hidden_layers)
-        config->sliding_window = config->full_layers_until = 0;
+    if (family->window == WINDOW_IF_USED)
+        read_full_layers(r, config);
 }
 
 static const char *const rope_names[] = {

@@ -10,6 +10,7 @@
 #include "error.h"
 
 #include <cjson/cJSON.h>
+#include <stdint.h>
 
 enum dtype { DTYPE_F32, DTYPE_BF16, DTYPE_F16 };
 
@@ -28,6 +29,9 @@ struct rope_config {
     double truncate;                    /* yarn: 1 where the correction range is rounded to whole dimensions (the default) */
 };
 
+/* Qwen2 and Qwen3 say of each layer whether it slides; below this one. */
+enum { MAX_FULL_LAYERS = 1024 };
+
 struct model_config {
     char model_type[16]; /* "qwen2", "qwen3", "llama", "mistral" */
     int hidden_size;
@@ -44,8 +48,8 @@ struct model_config {
     bool o_bias;   /* o_proj */
     bool mlp_bias; /* gate_proj, up_proj, down_proj */
     bool qk_norm;  /* Qwen3: RMSNorm over each head of q and k */
-    int sliding_window;    /* tokens that a query sees, itself included; 0: all before it */
-    int full_layers_until; /* layers below this one attend to everything (Qwen2's max_window_layers); 0: every layer slides */
+    int sliding_window; /* tokens that a query sees, itself included; 0: all before it */
+    uint32_t full_layers[MAX_FULL_LAYERS / 32]; /* bit layer % 32 of word layer / 32: that layer attends to everything all the same */
     double initializer_range;
     struct rope_config rope;
 };
@@ -61,6 +65,9 @@ const char *const *model_config_keys(int *count);
 /* Compares a model directory's shape with the compiled one; on a difference names the field and both values. */
 bool model_config_check(const struct model_config *compiled, const struct model_config *found, const char *where,
                         struct error *err);
+
+/* Tokens that a query of the layer sees, itself included; 0: all before it. */
+int model_config_window(const struct model_config *config, int layer);
 
 /* The inverse frequencies of the rotary embedding, head_dim / 2 of them (radians per position), in double. */
 void rope_inverse_frequencies(double *inverse, const struct rope_config *rope, int head_dim);

@@ -47,6 +47,29 @@ bool model_config_check(const struct model_config *a, const struct model_config 
     return !(differs(err, where, "hidden_size", a->hidden_size, b->hidden_size) ||
              differs(err, where, "intermediate_size", a->intermediate_size, b->intermediate_size) ||
              differs(err, where, "num_hidden_layers", a->num_hidden_layers, b->num_hidden_layers) ||
+int model_config_window(const struct model_config *config, int layer)
+{
+    bool full = layer < MAX_FULL_LAYERS && (config->full_layers[layer / 32] >> layer % 32 & 1);
+    return full ? 0 : config->sliding_window;
+}
+
+static bool windows_differ(const struct model_config *a, const struct model_config *b, const char *where,
+                           struct error *err)
+{
+    for (int layer = 0; layer < a->num_hidden_layers; layer++) {
+        int compiled = model_config_window(a, layer), found = model_config_window(b, layer);
+        if (compiled == found)
+            continue;
+        error_set(err,
+                  "%s: layer %d has %s, but this program was compiled for %s there; make a program for it "
+                  "from this config.json",
+                  where, layer, found ? "a sliding window" : "full attention",
+                  compiled ? "a sliding window" : "full attention");
+        return true;
+    }
+    return false;
+}
+
              differs(err, where, "num_attention_heads", a->num_attention_heads, b->num_attention_heads) ||
              differs(err, where, "num_key_value_heads", a->num_key_value_heads, b->num_key_value_heads) ||
              differs(err, where, "head_dim", a->head_dim, b->head_dim) ||
@@ -57,8 +80,7 @@ bool model_config_check(const struct model_config *a, const struct model_config 
              differs(err, where, "attention_bias of o_proj", a->o_bias, b->o_bias) ||
              differs(err, where, "mlp_bias", a->mlp_bias, b->mlp_bias) ||
              differs(err, where, "sliding_window", a->sliding_window, b->sliding_window) ||
-             differs(err, where, "max_window_layers", a->full_layers_until, b->full_layers_until) ||
-             rope_differs(&a->rope, &b->rope, where, err));
+             windows_differ(a, b, where, err) || rope_differs(&a->rope, &b->rope, where, err));
 }
 
 /* Llama 3.1: waves longer than the original context are slowed down by factor, shorter ones left, with a ramp between. */
@@ -158,10 +180,24 @@ static void add_window(cJSON *json, const struct model_config *config)
         return;
     if (!mistral) {
         cJSON_AddBoolToObject(json, "use_sliding_window", config->sliding_window > 0);
-        cJSON_AddNumberToObject(json, "max_window_layers",
-                                config->sliding_window > 0 ? config->full_layers_until : config->num_hidden_layers);
+        add_full_layers(json, config);
     }
     if (config->sliding_window > 0)
+/* max_window_layers for Transformers before layer_types, as far as it can tell. */
+static void add_full_layers(cJSON *json, const struct model_config *config)
+{
+    int until = 0;
+    while (until < config->num_hidden_layers && model_config_window(config, until) == 0)
+        until++;
+    cJSON_AddNumberToObject(json, "max_window_layers", until);
+    if (config->sliding_window == 0)
+        return;
+    cJSON *types = cJSON_AddArrayToObject(json, "layer_types");
+    for (int layer = 0; layer < config->num_hidden_layers; layer++)
+        cJSON_AddItemToArray(
+            types, cJSON_CreateString(model_config_window(config, layer) ? "sliding_attention" : "full_attention"));
+}
+
         cJSON_AddNumberToObject(json, "sliding_window", config->sliding_window);
     else
         cJSON_AddNullToObject(json, "sliding_window");

@@ -162,7 +162,9 @@ const struct program program = {
         .mlp_bias = $(tostring(m.mlp_bias)),
         .qk_norm = $(tostring(m.qk_norm)),
         .sliding_window = $(m.sliding_window),
-        .full_layers_until = $(m.full_layers_until),
+//@ if #m.full_layers > 0 then
+        .full_layers = { $(table.concat(m.full_layers, ", ")) },
+//@ end
         .initializer_range = $(c_double(m.initializer_range)),
         .rope = {
             .type = $(rope_types[r.type]),

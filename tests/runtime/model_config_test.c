@@ -56,7 +56,7 @@ static void defaults_are_those_of_transformers(void **state)
     assert_int_equal(mistral.num_key_value_heads, 8);
     assert_int_equal(mistral.max_position_embeddings, 131072);
     assert_int_equal(mistral.sliding_window, 4096);
-    assert_int_equal(mistral.full_layers_until, 0);
+    assert_int_equal(model_config_window(&mistral, 0), 4096);
 }
 
 static void given_fields_win(void **state)
@@ -88,14 +88,16 @@ static void windows_slide_where_they_are_used(void **state)
                "\"max_window_layers\": 32}");
     struct model_config types =
         parsed("{\"model_type\": \"qwen3\", \"sliding_window\": 64, \"use_sliding_window\": true,"
-               "\"num_hidden_layers\": 3, \"layer_types\": [\"full_attention\", \"full_attention\","
-               "\"sliding_attention\"]}");
+               "\"num_hidden_layers\": 3, \"layer_types\": [\"full_attention\", \"sliding_attention\","
+               "\"full_attention\"]}");
     struct model_config none = parsed("{\"model_type\": \"mistral\", \"sliding_window\": null}");
     (void)state;
     assert_int_equal(unused.sliding_window, 0);
-    assert_true(upper.sliding_window == 64 && upper.full_layers_until == 20);
-    assert_true(above.sliding_window == 0 && above.full_layers_until == 0);
-    assert_true(types.sliding_window == 64 && types.full_layers_until == 2);
+    assert_true(upper.sliding_window == 64 && model_config_window(&upper, 19) == 0 &&
+                model_config_window(&upper, 20) == 64);
+    assert_true(above.sliding_window == 0 && above.full_layers[0] == 0);
+    assert_true(model_config_window(&types, 0) == 0 && model_config_window(&types, 1) == 64);
+    assert_true(model_config_window(&types, 2) == 0);
     assert_int_equal(none.sliding_window, 0);
 }
 
@@ -204,6 +206,8 @@ static void configurations_survive_being_written(void **state)
     static const char *const texts[] = {
         "{\"model_type\": \"qwen2\", \"num_hidden_layers\": 4, \"use_sliding_window\": true, \"sliding_window\": 7,"
         "\"max_window_layers\": 2, \"tie_word_embeddings\": true}",
+        "{\"model_type\": \"qwen2\", \"num_hidden_layers\": 3, \"use_sliding_window\": true, \"layer_types\": ["
+        "\"sliding_attention\", \"full_attention\", \"sliding_attention\"]}",
         "{\"model_type\": \"qwen3\", \"attention_bias\": true, \"head_dim\": 32, \"rope_scaling\": {\"rope_type\": "
         "\"linear\","
         "\"factor\": 2}}",
