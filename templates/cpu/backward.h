@@ -5,7 +5,7 @@
 #ifndef LORAC_BACKWARD_H
 #define LORAC_BACKWARD_H
 
-#include "state.h"
+#include "forward.h"
 
 //@ for _, kind in ipairs(plan.kinds) do
 //@   local b = kind.backward

@@ -10,6 +10,7 @@
 
 #include "backend.h"
 #include "cpu_features.h"
+#include "large_memory.h"
 #include "model_config.h"
 #include "program.h"
 
@@ -37,16 +38,16 @@ extern const struct program program;
 
 static void close_device(struct device *s)
 {
-    free(s->weights);
-    free(s->adapters);
-    free(s->gradients);
-    free(s->moment1);
-    free(s->moment2);
+    large_free(s->weights, sizeof *s->weights);
+    large_free(s->adapters, sizeof *s->adapters);
+    large_free(s->gradients, sizeof *s->gradients);
+    large_free(s->moment1, sizeof *s->moment1);
+    large_free(s->moment2, sizeof *s->moment2);
     free(s->block_sums);
 //@ if plan.dora then
     free(s->norms);
 //@ end
-    free(s->arena);
+    large_free(s->arena, s->arena_bytes);
     free(s->rope_cos);
     free(s->rope_sin);
     free(s->positions);
@@ -57,7 +58,7 @@ static void close_device(struct device *s)
 //@ if plan.dropout then
     free(s->sample);
 //@ end
-    free(s->caches);
+    large_free(s->caches, s->cache_bytes);
     free(s);
 }
 
@@ -112,7 +113,8 @@ static void lay_out_arena(struct device *s)
     const size_t $(kind.name)_floats = sizeof(struct $(kind.name)_saved) / sizeof(float);
     floats += $(kind.name)_floats * (training ? $(kind.count) : 1);
 //@ end
-    s->arena = allocate(sizeof(float) * floats, "activations");
+    s->arena_bytes = sizeof(float) * floats;
+    s->arena = large_allocate(s->arena_bytes, "activations");
     float *next = s->arena;
     s->scratch = next;
     next += $(math.tointeger(plan.memory.scratch // 4));
@@ -152,12 +154,14 @@ static void lay_out_batch(struct device *s)
 static void lay_out_generation(struct device *s)
 {
     const size_t stream = (size_t)PROMPT_ROWS * HIDDEN, cache = (size_t)MAX_CONTEXT * KV_WIDTH;
-    s->arena = allocate($(plan.memory.generate_scratch), "activations");
+    s->arena_bytes = $(plan.memory.generate_scratch);
+    s->arena = large_allocate(s->arena_bytes, "activations");
     for (int layer = 0; layer <= LAYERS; layer++)
         s->input[layer] = s->arena;
     s->scratch = s->arena + 2 * stream;
     s->positions = allocate(sizeof(int32_t) * PROMPT_ROWS, "positions");
-    s->caches = allocate(sizeof(float) * 2 * LAYERS * cache, "the KV cache");
+    s->cache_bytes = sizeof(float) * 2 * LAYERS * cache;
+    s->caches = large_allocate(s->cache_bytes, "the KV cache");
     for (int layer = 0; layer < LAYERS; layer++) {
         s->k_cache[layer] = s->caches + cache * (2 * (size_t)layer);
         s->v_cache[layer] = s->caches + cache * (2 * (size_t)layer + 1);
@@ -171,12 +175,12 @@ static struct device *open_device(const struct device_request *request, struct e
     s->use = request->use;
     s->threads = request->threads;
     s->with_adapters = request->with_adapters;
-    s->weights = allocate(sizeof *s->weights, "weights");
-    s->adapters = allocate(sizeof *s->adapters, "adapters");
+    s->weights = large_allocate(sizeof *s->weights, "weights");
+    s->adapters = large_allocate(sizeof *s->adapters, "adapters");
     if (request->use == USE_TRAIN) {
-        s->gradients = allocate(sizeof *s->gradients, "gradients");
-        s->moment1 = allocate(sizeof *s->moment1, "AdamW's first moments");
-        s->moment2 = allocate(sizeof *s->moment2, "AdamW's second moments");
+        s->gradients = large_allocate(sizeof *s->gradients, "gradients");
+        s->moment1 = large_allocate(sizeof *s->moment1, "AdamW's first moments");
+        s->moment2 = large_allocate(sizeof *s->moment2, "AdamW's second moments");
         s->block_sums = allocate((sizeof *s->adapters / sizeof(float) / PARAMETER_BLOCK + 1) * sizeof(double), "sums");
     }
 //@ if plan.dora then

@@ -58,6 +58,7 @@ struct device {
     void *layer_adapters[LAYERS], *layer_gradients[LAYERS], *layer_saved[LAYERS];
 
     float *arena;
+    size_t arena_bytes;
     /* input[l] [T][HIDDEN] is layer l's input; input[LAYERS] what leaves the last one. Layers that keep nothing share one. */
     float *input[LAYERS + 1];
     float *dx;
@@ -80,6 +81,7 @@ struct device {
 
     /* Generation: `length` tokens lie in the caches. */
     int length;
+    size_t cache_bytes;
     float *caches, *k_cache[LAYERS], *v_cache[LAYERS];
 };
 
