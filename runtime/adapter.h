@@ -42,7 +42,7 @@ bool adapter_load_base(const struct program *program, const struct backend *back
                        const char *model, struct error *err);
 
 /* Writes both files into `directory`, which must exist. `model` is what the user gave as --model:
- * base_model_name_or_path. */
+ * base_model_name_or_path. Where the head carries LoRA, its frozen weight is copied from there too, as PEFT has it. */
 bool adapter_save(const struct program *program, const struct backend *backend, const struct device *device,
                   const char *directory, const char *model, struct error *err);
 

@@ -47,6 +47,24 @@ static void write_tensor(struct safetensors_writer *writer, const struct placed_
     free(disk);
 }
 
+/* PEFT puts the frozen weight of a head that carries LoRA beside it. */
+static const char head_lora[] = "base_model.model.lm_head.lora_A.weight",
+                  head_copy[] = "base_model.model.lm_head.base_layer.weight";
+
+/* The base model's head, *head, and the open files that hold it; both stay NULL where the head carries no LoRA. */
+static bool open_head(const struct program *program, const struct placed_tensor *tensors, int count, const char *model,
+                      struct weight_files **files, const struct safetensor **head, struct error *err)
+{
+    const char *name = program->model.tie_word_embeddings ? "model.embed_tokens.weight" : "lm_head.weight";
+    if (!placed_find(tensors, count, head_lora))
+        return true;
+    *files = weight_files_open(model, err);
+    *head = *files ? weight_files_find(*files, name) : NULL;
+    if (*files && !*head)
+        error_set(err, "%s: tensor '%s' is missing", model, name);
+    return *head;
+}
+
 /* What a file holds: regions, each tensor's name with a prefix before it. */
 struct part {
     const char *prefix;
@@ -55,39 +73,65 @@ struct part {
 static const struct part adapter_parts[] = {{"", REGION_ADAPTERS}};
 static const struct part optimizer_parts[] = {{"exp_avg.", REGION_MOMENT1}, {"exp_avg_sq.", REGION_MOMENT2}};
 
+/* With room for one more. */
 static struct tensor_entry *list_entries(const struct placed_tensor *tensors, int count, const struct part *parts,
                                          int part_count)
 {
-    struct tensor_entry *entries = allocate((size_t)(count * part_count) * sizeof *entries, "the list of tensors");
+    struct tensor_entry *entries = allocate((size_t)(count * part_count + 1) * sizeof *entries, "the list of tensors");
     for (int p = 0; p < part_count; p++)
         for (int i = 0; i < count; i++) {
             char *name = format_text("%s%s", parts[p].prefix, tensors[i].name);
             entries[p * count + i] = tensor_entry(name, DTYPE_F32, tensors[i].spec->rows, tensors[i].spec->cols);
             free(name);
         }
-    safetensors_sort(entries, count * part_count);
     return entries;
 }
 
-static bool write_parts(const struct program *program, const struct backend *backend, const struct device *device,
-                        const char *path, const struct part *parts, int part_count, struct error *err)
+/* Writes the entry's data where one of the parts has it. */
+static bool write_entry(struct safetensors_writer *writer, const char *name, const struct placed_tensor *tensors,
+                        int count, const struct backend *backend, const struct device *device, const struct part *parts,
+                        int part_count)
 {
-    int count;
-    struct placed_tensor *tensors = placed_tensors(program->adapters, program->adapter_groups, &count);
-    struct tensor_entry *entries = list_entries(tensors, count, parts, part_count);
-    struct safetensors_writer *writer = safetensors_create(path, entries, count * part_count, err);
-    for (int e = 0; writer && e < count * part_count; e++)
-        for (int p = 0; p < part_count; p++) {
-            size_t length = strlen(parts[p].prefix);
-            const struct placed_tensor *tensor = strncmp(entries[e].name, parts[p].prefix, length)
-                                                     ? NULL
-                                                     : placed_find(tensors, count, entries[e].name + length);
-            if (tensor)
-                write_tensor(writer, tensor, backend, device, parts[p].region);
+    for (int p = 0; p < part_count; p++) {
+        size_t length = strlen(parts[p].prefix);
+        const struct placed_tensor *tensor =
+            strncmp(name, parts[p].prefix, length) ? NULL : placed_find(tensors, count, name + length);
+        if (tensor) {
+            write_tensor(writer, tensor, backend, device, parts[p].region);
+            return true;
         }
-    tensor_entries_free(entries, count * part_count);
+    }
+    return false;
+}
+
+/* `model`: the base model's directory, where the file is to hold a copy of its head; else NULL. */
+static bool write_parts(const struct program *program, const struct backend *backend, const struct device *device,
+                        const char *path, const char *model, const struct part *parts, int part_count,
+                        struct error *err)
+{
+    int count, total;
+    struct weight_files *base = NULL;
+    const struct safetensor *head = NULL;
+    struct placed_tensor *tensors = placed_tensors(program->adapters, program->adapter_groups, &count);
+    bool written = !model || open_head(program, tensors, count, model, &base, &head, err);
+    struct tensor_entry *entries = list_entries(tensors, count, parts, part_count);
+    total = count * part_count;
+    if (head)
+        entries[total++] = tensor_entry(head_copy, head->dtype, head->shape[0], head->shape[1]);
+    safetensors_sort(entries, total);
+    struct safetensors_writer *writer = written ? safetensors_create(path, entries, total, err) : NULL;
+    written = writer;
+    for (int e = 0; e < total && written; e++)
+        if (!write_entry(writer, entries[e].name, tensors, count, backend, device, parts, part_count))
+            written = safetensors_write_copy(writer, head, base, err);
+    if (written)
+        written = safetensors_finish(writer, err);
+    else
+        safetensors_abort(writer);
+    tensor_entries_free(entries, total);
     placed_tensors_free(tensors, count);
-    return writer && safetensors_finish(writer, err);
+    weight_files_close(base);
+    return written;
 }
 
 bool adapter_save(const struct program *program, const struct backend *backend, const struct device *device,
@@ -97,7 +141,7 @@ bool adapter_save(const struct program *program, const struct backend *backend, 
     char *config_path = path_join(directory, "adapter_config.json");
     char *path = path_join(directory, "adapter_model.safetensors");
     bool saved = output_write_file(config_path, config, strlen(config), err) &&
-                 write_parts(program, backend, device, path, adapter_parts, 1, err);
+                 write_parts(program, backend, device, path, model, adapter_parts, 1, err);
     free(config);
     free(config_path);
     free(path);
@@ -107,7 +151,7 @@ bool adapter_save(const struct program *program, const struct backend *backend, 
 bool optimizer_save(const struct program *program, const struct backend *backend, const struct device *device,
                     const char *path, struct error *err)
 {
-    return write_parts(program, backend, device, path, optimizer_parts, 2, err);
+    return write_parts(program, backend, device, path, NULL, optimizer_parts, 2, err);
 }
 
 bool optimizer_load(const struct program *program, const struct backend *backend, struct device *device,

@@ -8,23 +8,6 @@
 
 enum { CHUNK_BYTES = 4 << 20 };
 
-/* Copies the tensor's bytes. */
-static bool write_copy(struct safetensors_writer *writer, const struct safetensor *from,
-                       const struct weight_files *files, struct error *err)
-{
-    char *chunk = allocate(CHUNK_BYTES, "merging");
-    bool read = true;
-    for (uint64_t done = 0; done < from->bytes && read;) {
-        size_t count = from->bytes - done < CHUNK_BYTES ? (size_t)(from->bytes - done) : CHUNK_BYTES;
-        read = weight_files_read(files, from, done, chunk, count, err);
-        if (read)
-            safetensors_write(writer, chunk, count);
-        done += count;
-    }
-    free(chunk);
-    return read;
-}
-
 /* The adapter's whole tensor, in the base's dtype. */
 static bool write_full(struct safetensors_writer *writer, const struct merge_target *target,
                        const struct weight_files *adapter, struct error *err)
@@ -144,7 +127,7 @@ bool merge_write(struct safetensors_writer *writer, const struct merge_target *t
     if (target->full)
         return write_full(writer, target, adapter, err);
     if (!target->A)
-        return write_copy(writer, target->source, base, err);
+        return safetensors_write_copy(writer, target->source, base, err);
     struct product product = {
         .A = read_all(adapter, target->A, err),
         .B = read_all(adapter, target->B, err),

@@ -20,13 +20,13 @@ enum rope_type { ROPE_DEFAULT, ROPE_LINEAR, ROPE_LLAMA3, ROPE_YARN };
 struct rope_config {
     enum rope_type type;
     double theta;
-    double factor;                      /* linear, llama3, yarn */
-    double low_freq_factor;             /* llama3 */
-    double high_freq_factor;            /* llama3 */
-    double original_max_position;       /* llama3, yarn */
-    double beta_fast, beta_slow;        /* yarn: 32 and 1 unless given */
-    double attention_factor;            /* yarn: what cos and sin are multiplied by; resolved (mscale etc. included) */
-    double truncate;                    /* yarn: 1 where the correction range is rounded to whole dimensions (the default) */
+    double factor;                /* linear, llama3, yarn */
+    double low_freq_factor;       /* llama3 */
+    double high_freq_factor;      /* llama3 */
+    double original_max_position; /* llama3, yarn */
+    double beta_fast, beta_slow;  /* yarn: 32 and 1 unless given */
+    double attention_factor;      /* yarn: what cos and sin are multiplied by; resolved (mscale etc. included) */
+    double truncate;              /* yarn: 1 where the correction range is rounded to whole dimensions (the default) */
 };
 
 /* Qwen2 and Qwen3 say of each layer whether it slides; below this one. */
@@ -44,12 +44,13 @@ struct model_config {
     int max_position_embeddings;
     double rms_norm_eps;
     bool tie_word_embeddings;
-    bool qkv_bias; /* q_proj, k_proj, v_proj */
-    bool o_bias;   /* o_proj */
-    bool mlp_bias; /* gate_proj, up_proj, down_proj */
-    bool qk_norm;  /* Qwen3: RMSNorm over each head of q and k */
+    bool qkv_bias;      /* q_proj, k_proj, v_proj */
+    bool o_bias;        /* o_proj */
+    bool mlp_bias;      /* gate_proj, up_proj, down_proj */
+    bool qk_norm;       /* Qwen3: RMSNorm over each head of q and k */
     int sliding_window; /* tokens that a query sees, itself included; 0: all before it */
-    uint32_t full_layers[MAX_FULL_LAYERS / 32]; /* bit layer % 32 of word layer / 32: that layer attends to everything all the same */
+    uint32_t full_layers[MAX_FULL_LAYERS /
+                         32]; /* bit layer % 32 of word layer / 32: that layer attends to everything all the same */
     double initializer_range;
     struct rope_config rope;
 };

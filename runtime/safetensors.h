@@ -93,6 +93,10 @@ struct safetensors_writer *safetensors_create(const char *path, const struct ten
                                               struct error *err);
 void safetensors_write(struct safetensors_writer *writer, const void *data, size_t bytes);
 
+/* The next tensor's data are those of `from`, byte for byte; a few MiB are in memory at a time. */
+bool safetensors_write_copy(struct safetensors_writer *writer, const struct safetensor *from,
+                            const struct weight_files *files, struct error *err);
+
 /* Frees the writer. CHECKs that exactly the declared bytes were written. */
 bool safetensors_finish(struct safetensors_writer *writer, struct error *err);
 void safetensors_abort(struct safetensors_writer *writer); /* NULL is fine */

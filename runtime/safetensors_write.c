@@ -102,6 +102,23 @@ void safetensors_write(struct safetensors_writer *writer, const void *data, size
     output_write(writer->file, data, bytes);
 }
 
+bool safetensors_write_copy(struct safetensors_writer *writer, const struct safetensor *from,
+                            const struct weight_files *files, struct error *err)
+{
+    enum { CHUNK_BYTES = 4 << 20 };
+    char *chunk = allocate(CHUNK_BYTES, "copying a tensor");
+    bool read = true;
+    for (uint64_t done = 0; done < from->bytes && read;) {
+        size_t count = from->bytes - done < CHUNK_BYTES ? (size_t)(from->bytes - done) : CHUNK_BYTES;
+        read = weight_files_read(files, from, done, chunk, count, err);
+        if (read)
+            safetensors_write(writer, chunk, count);
+        done += count;
+    }
+    free(chunk);
+    return read;
+}
+
 bool safetensors_finish(struct safetensors_writer *writer, struct error *err)
 {
     CHECK(output_size(writer->file) == writer->end);
