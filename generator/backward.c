@@ -58,7 +58,6 @@ static void add_product_backward(struct walk *w, struct product *product, int dx
     operand_value(w->graph, op, dy, ACCESS_READ);
     operand_text(op, "%s", weight);
     operand_text(op, "T");
-    snprintf(op->note, sizeof op->note, "[T][%s] x [%s][%s]", product->N_name, product->N_name, product->K_name);
 }
 
 /* Gradients of one module's lora_A and lora_B; dx (-1: not wanted) receives what flows on through them. */
@@ -232,7 +231,6 @@ static void build_head_backward(struct plan *plan)
     operand_text(op, "s->row_label + first");
     operand_text(op, "s->scale");
     operand_text(op, "T");
-    snprintf(op->note, sizeof op->note, "logits become their gradient");
     if (plan->placement.train_head) {
         op = operation_add(w.graph, "matmul_lm_head_dw");
         operand_text(op, "s->gradients->lm_head");

@@ -173,8 +173,6 @@ static void add_matmul(struct builder *b, const struct product *product, int y, 
     if (product->residual)
         operand_value(b->graph, op, residual, ACCESS_READ);
     operand_text(op, "T");
-    snprintf(op->note, sizeof op->note, "[T][%s] x [%s][%s]%s", product->K_name, product->K_name, product->N_name,
-             product->residual ? " + residual" : "");
 }
 
 /* y += scaling B A dropout(x) for one module. */

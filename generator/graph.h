@@ -26,8 +26,7 @@ struct operation {
     char kernel[64]; /* "matmul_qkv_proj_fwd" */
     struct operand operands[MAX_OPERANDS];
     int count;
-    char note[96]; /* a comment for the generated text, or empty */
-    double flops;  /* per token */
+    double flops; /* per token */
     double bytes_per_token, bytes_fixed;
 };
 

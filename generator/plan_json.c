@@ -152,6 +152,22 @@ static cJSON *layers_json(const int *layers, int count)
     return cJSON_CreateIntArray(layers, count);
 }
 
+/* The same as stretches of neighbours: {first, last, at}, `at` being the place of `first` in the list. */
+static cJSON *stretches_json(const int *layers, int count)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (int at = 0, end; at < count; at = end) {
+        for (end = at + 1; end < count && layers[end] == layers[end - 1] + 1;)
+            end++;
+        cJSON *json = cJSON_CreateObject();
+        cJSON_AddNumberToObject(json, "first", layers[at]);
+        cJSON_AddNumberToObject(json, "last", layers[end - 1]);
+        cJSON_AddNumberToObject(json, "at", at);
+        cJSON_AddItemToArray(list, json);
+    }
+    return list;
+}
+
 /* One module that carries an adapter: {slot = "q_proj", constant = "Q_PROJ", r, scaling, in_name, out_name, path}. */
 static cJSON *slot_json(const struct plan *plan, enum slot slot, const struct adapter *adapter)
 {
@@ -184,6 +200,7 @@ static cJSON *sets_json(const struct plan *plan)
         cJSON_AddStringToObject(json, "name", set->name);
         cJSON_AddNumberToObject(json, "count", set->count);
         cJSON_AddItemToObject(json, "layers", layers_json(set->layers, set->count));
+        cJSON_AddItemToObject(json, "stretches", stretches_json(set->layers, set->count));
         for (enum slot slot = 0; slot < LAYER_SLOTS; slot++)
             if (set->slots[slot].r > 0)
                 cJSON_AddItemToArray(slots, slot_json(plan, slot, &set->slots[slot]));
@@ -199,41 +216,24 @@ static void add_text(cJSON *json, const char *key, char *text)
     free(text);
 }
 
-enum { LINE_WIDTH = 120 };
-
-/* The call as a statement, broken before LINE_WIDTH columns and aligned behind the parenthesis, as clang-format has it. */
-static char *call_text(const struct operation *op, int indent)
+/* The call as a statement on one line; templates break it. */
+static char *call_text(const struct operation *op)
 {
-    size_t size = MAX_OPERANDS * 200, length;
+    size_t size = sizeof op->kernel + MAX_OPERANDS * (sizeof op->operands[0].text + 2) + 4;
     char *text = allocate(size, "a call");
-    int margin = indent + (int)strlen(op->kernel) + 1, column = margin;
-    length = (size_t)snprintf(text, size, "%*s%s(", indent, "", op->kernel);
-    for (int i = 0; i < op->count; i++) {
-        int width = (int)strlen(op->operands[i].text) + (i + 1 < op->count ? 1 : 2);
-        if (i > 0 && column + 1 + width > LINE_WIDTH) {
-            length += (size_t)snprintf(text + length, size - length, "\n%*s", margin, "");
-            column = margin;
-        } else if (i > 0) {
-            length += (size_t)snprintf(text + length, size - length, " ");
-            column++;
-        }
-        length += (size_t)snprintf(text + length, size - length, "%s%s", op->operands[i].text,
-                                   i + 1 < op->count ? "," : ");");
-        column += width;
-    }
+    int length = snprintf(text, size, "%s(", op->kernel);
+    for (int i = 0; i < op->count; i++)
+        length += snprintf(text + length, size - (size_t)length, "%s%s", i ? ", " : "", op->operands[i].text);
+    snprintf(text + length, size - (size_t)length, ");");
     return text;
 }
 
 static cJSON *operation_json(const struct operation *op)
 {
     cJSON *json = cJSON_CreateObject();
-    bool adapter = !strncmp(op->kernel, "lora_", 5);
     cJSON_AddStringToObject(json, "kernel", op->kernel);
-    cJSON_AddBoolToObject(json, "adapter", adapter);
-    add_text(json, "call", call_text(op, 4));
-    add_text(json, "guarded_call", call_text(op, 8));
-    add_text(json, "deep_call", call_text(op, 12));
-    cJSON_AddStringToObject(json, "note", op->note);
+    cJSON_AddBoolToObject(json, "adapter", !strncmp(op->kernel, "lora_", 5));
+    add_text(json, "call", call_text(op));
     cJSON_AddNumberToObject(json, "flops", op->flops);
     cJSON_AddNumberToObject(json, "bytes_per_token", op->bytes_per_token);
     cJSON_AddNumberToObject(json, "bytes_fixed", op->bytes_fixed);
@@ -330,6 +330,7 @@ static cJSON *kinds_json(const struct plan *plan)
         cJSON_AddNumberToObject(json, "recompute_count", graph->recompute_count);
         cJSON_AddNumberToObject(json, "count", kind->count);
         cJSON_AddItemToObject(json, "layers", layers_json(kind->layers, kind->count));
+        cJSON_AddItemToObject(json, "stretches", stretches_json(kind->layers, kind->count));
         cJSON_AddItemToObject(json, "saved", saved_json(graph));
         cJSON_AddNumberToObject(json, "saved_columns", (double)graph->saved_columns);
         cJSON_AddNumberToObject(json, "scratch_columns", (double)graph->scratch_columns);

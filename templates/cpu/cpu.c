@@ -79,20 +79,30 @@ static void fill_rope_tables(struct device *s)
         }
 }
 
+//@ for _, set in ipairs(plan.sets) do
+/* The layer whose place is i among those of struct $(set.name)_adapters. */
+static void point_to_$(set.name)(struct device *s, int layer, int i)
+{
+    s->layer_adapters[layer] = &s->adapters->$(set.name)[i];
+    if (s->gradients)
+        s->layer_gradients[layer] = &s->gradients->$(set.name)[i];
+//@   if plan.dora then
+    s->layer_norms[layer] = &s->norms->$(set.name)[i];
+//@   end
+}
+
+//@ end
 /* Each layer's part of the trained parameters. */
 static void point_to_adapters(struct device *s)
 {
 //@ for _, set in ipairs(plan.sets) do
-    static const int $(set.name)_layers[] = {$(table.concat(set.layers, ", "))};
-    for (int i = 0; i < $(set.count); i++) {
-        const int layer = $(set.name)_layers[i];
-        s->layer_adapters[layer] = &s->adapters->$(set.name)[i];
-        if (s->gradients)
-            s->layer_gradients[layer] = &s->gradients->$(set.name)[i];
-//@   if plan.dora then
-        s->layer_norms[layer] = &s->norms->$(set.name)[i];
+//@   for _, run in ipairs(set.stretches) do
+    for (int layer = $(run.first); layer <= $(run.last); layer++)
+        point_to_$(set.name)(s, layer, $(run.at) + layer - $(run.first));
 //@   end
-    }
+//@ end
+//@ if #plan.sets == 0 then
+    (void)s; /* only the head is trained */
 //@ end
 }
 
@@ -130,9 +140,10 @@ static void lay_out_arena(struct device *s)
     next += training ? stream : 0;
 //@ end
 //@ for _, kind in ipairs(kept) do
-    static const int $(kind.name)_layers[] = {$(table.concat(kind.layers, ", "))};
-    for (int i = 0; i < $(kind.count); i++)
-        s->layer_saved[$(kind.name)_layers[i]] = next + $(kind.name)_floats * (training ? (size_t)i : 0);
+//@   for _, run in ipairs(kind.stretches) do
+    for (int layer = $(run.first); layer <= $(run.last); layer++)
+        s->layer_saved[layer] = next + $(kind.name)_floats * (training ? (size_t)($(run.at) + layer - $(run.first)) : 0);
+//@   end
     next += $(kind.name)_floats * (training ? $(kind.count) : 1);
 //@ end
     CHECK(next == s->arena + floats);
@@ -238,7 +249,7 @@ static void refresh_norms(struct device *s)
             continue;
 //@     for _, m in ipairs(set.slots) do
 //@       local stacked = { k_proj = "qkv_proj + (size_t)K_OFFSET * HIDDEN", v_proj = "qkv_proj + (size_t)V_OFFSET * HIDDEN", q_proj = "qkv_proj", gate_proj = "gate_up_proj", up_proj = "gate_up_proj + (size_t)INTERMEDIATE * HIDDEN" }
-        dora_$(m.kernel)_norm(norms->$(m.slot), w->$(stacked[m.slot] or m.slot), a->$(m.slot)_A, a->$(m.slot)_B);
+$(wrap("        dora_" .. m.kernel .. "_norm(norms->" .. m.slot .. ", w->" .. (stacked[m.slot] or m.slot) .. ", a->" .. m.slot .. "_A, a->" .. m.slot .. "_B);"))
 //@     end
     }
 //@   end

@@ -89,5 +89,4 @@ ALWAYS_INLINE void dropout_rows(float *y, const float *x, const struct dropout *
         }
 }
 //@ end
-
 #endif

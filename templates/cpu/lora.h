@@ -23,12 +23,12 @@
 #ifndef LORAC_LORA_H
 #define LORAC_LORA_H
 
-#include "isa.h"
-#include "matmul.h"
-#include "shapes.h"
 //@ if plan.dropout then
 #include "dropout.h"
 //@ end
+#include "isa.h"
+#include "matmul.h"
+#include "shapes.h"
 //@ if plan.dora then
 
 #include <math.h>
@@ -79,7 +79,8 @@ ALWAYS_INLINE void dora_norm(float *norm, const weight_t *w, const float *a, con
 }
 
 /* y (row stride ldy) += g * z, or -= z where g is not wanted (magnitude NULL). */
-ALWAYS_INLINE void dora_add(float *y, int ldy, const float *z, const float *magnitude, const float *norm, int out, int T)
+ALWAYS_INLINE void dora_add(float *y, int ldy, const float *z, const float *magnitude, const float *norm, int out,
+                            int T)
 {
 #pragma omp for schedule(static)
     for (int t = 0; t < T; t++)
@@ -90,8 +91,8 @@ ALWAYS_INLINE void dora_add(float *y, int ldy, const float *z, const float *magn
 }
 
 /* dz = (g - less) * dy. */
-ALWAYS_INLINE void dora_scale(float *dz, const float *dy, int ldy, const float *magnitude, const float *norm, float less,
-                              int out, int T)
+ALWAYS_INLINE void dora_scale(float *dz, const float *dy, int ldy, const float *magnitude, const float *norm,
+                              float less, int out, int T)
 {
 #pragma omp for schedule(static)
     for (int t = 0; t < T; t++)
@@ -208,7 +209,7 @@ $(wrap("NOINLINE void " .. bwd .. "(" .. dx .. "float *da, float *dbt" .. dmagni
 
 //@   if not lowest then
 /* y [M] rows += the adapter's part for x [M][$(l.in_name)], M from 1 to 8. */
-static void $(decode)(float *y, int ldy, const float *x, const float *a, const float *bt$(weight), int M)
+$(wrap("static void " .. decode .. "(float *y, int ldy, const float *x, const float *a, const float *bt" .. weight .. ", int M)"))
 {
     float u[8 * $(l.r)];
     const int threads = omp_get_num_threads();

@@ -221,7 +221,8 @@ ALWAYS_INLINE void finish_tile(struct product p, const float *sums, int m0, int 
 }
 
 /* What tile (m, j) has fetched while it is computed: two of the rows of A that the next tile begins with. */
-ALWAYS_INLINE void choose_ahead(const float *ahead[2], const float *tile, struct product p, int m, int m1, int panel, int k)
+ALWAYS_INLINE void choose_ahead(const float *ahead[2], const float *tile, struct product p, int m, int m1, int panel,
+                                int k)
 {
     for (int l = 0; l < 2; l++) {
         int row = m + 2 * panel + l;
@@ -325,8 +326,8 @@ NOINLINE void matmul_tn_floats(struct product p)
 }
 
 /* C [M][N] = alpha A [M][K] B^T (+ bias) (+ residual), B [N][K]. */
-static inline void matmul_nt(float *c, int c_stride, const float *a, int a_stride, struct operand b, int M, int N, int K,
-                             float alpha, bool accumulate, const float *bias, const float *residual)
+static inline void matmul_nt(float *c, int c_stride, const float *a, int a_stride, struct operand b, int M, int N,
+                             int K, float alpha, bool accumulate, const float *bias, const float *residual)
 {
     const struct operand left = {a, a_stride, false, false};
     const struct product p = {c, c_stride, left, b, M, N, K, even_block(K), alpha, accumulate, bias, residual};
@@ -334,8 +335,8 @@ static inline void matmul_nt(float *c, int c_stride, const float *a, int a_strid
 }
 
 /* C [M][N] = alpha A [M][K] B, B [K][N]. */
-static inline void matmul_nn(float *c, int c_stride, const float *a, int a_stride, struct operand b, int M, int N, int K,
-                             float alpha, bool accumulate)
+static inline void matmul_nn(float *c, int c_stride, const float *a, int a_stride, struct operand b, int M, int N,
+                             int K, float alpha, bool accumulate)
 {
     const struct operand left = {a, a_stride, false, false};
     const struct product p = {c, c_stride, left, b, M, N, K, even_block(K), alpha, accumulate, NULL, NULL};
@@ -392,8 +393,7 @@ ALWAYS_INLINE void decode_rows(float *y, int y_stride, const float *x, struct op
 //@ end
 //@ for _, kind in ipairs(kinds) do
 /* y [M][N] = x [M][K] W^T (+ bias) (+ residual), W of $(kind.type), M from 1 to 8. */
-NOINLINE void $(kind.name)(float *y, const float *x, const $(kind.type) *w, const float *bias, const float *residual, int M,
-                           int N, int K)
+$(wrap("NOINLINE void " .. kind.name .. "(float *y, const float *x, const " .. kind.type .. " *w, const float *bias, const float *residual, int M, int N, int K)"))
 {
     const struct operand weights = {w, K, true, $(kind.weights)};
     const int threads = omp_get_num_threads();

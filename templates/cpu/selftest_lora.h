@@ -94,8 +94,8 @@ static void lora_case_open(struct lora_case *c, struct selftest *s)
 
 static void lora_case_close(struct lora_case *c)
 {
-    void *all[] = {c->x,  c->a,       c->bt,     c->dy,     c->y,      c->u,       c->dx,  c->da, c->dbt,
-                   c->du, c->dropped, c->wide_x, c->wide_a, c->wide_b, c->wide_dy, c->mask};
+    void *all[] = {c->x,   c->a,  c->bt,      c->dy,     c->y,      c->u,      c->dx,      c->da,
+                   c->dbt, c->du, c->dropped, c->wide_x, c->wide_a, c->wide_b, c->wide_dy, c->mask};
     selftest_free(all, sizeof all / sizeof *all);
 //@ if plan.dora then
     void *more[] = {c->w, c->wide_w, c->wide_norm, c->norm, c->magnitude, c->dmagnitude, c->z, c->dz};
@@ -105,7 +105,8 @@ static void lora_case_close(struct lora_case *c)
 
 static struct reference_lora lora_case_reference(const struct lora_case *c, bool dropout)
 {
-    struct reference_lora lora = {.in = c->in, .out = c->out, .r = c->r, .scaling = c->scaling, .a = c->wide_a, .b = c->wide_b};
+    struct reference_lora lora = {
+        .in = c->in, .out = c->out, .r = c->r, .scaling = c->scaling, .a = c->wide_a, .b = c->wide_b};
     lora.mask = dropout ? c->mask : NULL;
 //@ if plan.dora then
     lora.w = c->wide_w;
@@ -158,7 +159,8 @@ static void check_lora_fwd(struct selftest *s, const char *kernel, const struct 
     selftest_free(all, 4);
 }
 
-static void check_lora_bwd(struct selftest *s, const char *kernel, const struct lora_case *c, bool dropout, bool input_gradient)
+static void check_lora_bwd(struct selftest *s, const char *kernel, const struct lora_case *c, bool dropout,
+                           bool input_gradient)
 {
     struct reference_lora lora = lora_case_reference(c, dropout);
     size_t n_x = (size_t)c->T * c->in, n_a = (size_t)c->r * c->in, n_b = (size_t)c->r * c->out;
@@ -185,7 +187,10 @@ static void lora_case_results(const struct lora_case *c, float *to)
     const struct {
         const float *from;
         size_t n;
-    } parts[] = {{c->y, (size_t)c->T * c->ldy}, {c->dx, (size_t)c->T * c->in}, {c->da, (size_t)c->r * c->in}, {c->dbt, (size_t)c->r * c->out}};
+    } parts[] = {{c->y, (size_t)c->T * c->ldy},
+                 {c->dx, (size_t)c->T * c->in},
+                 {c->da, (size_t)c->r * c->in},
+                 {c->dbt, (size_t)c->r * c->out}};
     for (int i = 0; i < 4; i++) {
         memcpy(to, parts[i].from, parts[i].n * sizeof *to);
         to += parts[i].n;
@@ -214,8 +219,8 @@ static void $(run)(struct lora_case *c, int threads$(drop and ", const struct dr
 //@   if l.dora then
         $(norm)(c->norm, c->w, c->a, c->bt);
 //@   end
-        $(base)_fwd(c->y, c->ldy, c->u$(l.dora and ", c->z" or ""), c->x$(scratch), c->a, c->bt$(weight)$(random), c->T);
-        $(name)_bwd($(l.input_gradient and "c->dx, " or "")c->da, c->dbt$(l.dora and ", c->dmagnitude" or ""), c->dy, c->ldy, c->u$(l.dora and ", c->z" or ""), c->x$(scratch), c->a, c->bt, c->du$(l.dora and ", c->dz" or "")$(weight)$(random), c->T);
+$(wrap("        " .. base .. "_fwd(c->y, c->ldy, c->u" .. (l.dora and ", c->z" or "") .. ", c->x" .. scratch .. ", c->a, c->bt" .. weight .. random .. ", c->T);"))
+$(wrap("        " .. name .. "_bwd(" .. (l.input_gradient and "c->dx, " or "") .. "c->da, c->dbt" .. (l.dora and ", c->dmagnitude" or "") .. ", c->dy, c->ldy, c->u" .. (l.dora and ", c->z" or "") .. ", c->x" .. scratch .. ", c->a, c->bt, c->du" .. (l.dora and ", c->dz" or "") .. weight .. random .. ", c->T);"))
     }
 }
 

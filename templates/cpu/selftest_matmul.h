@@ -60,7 +60,8 @@ static void checked_columns(float *to, const float *from, int T, int n, int coun
 }
 
 /* Whether two results that must be equal are. */
-static void selftest_same(struct selftest *s, const char *kernel, const char *shape, const float *a, const float *b, size_t n)
+static void selftest_same(struct selftest *s, const char *kernel, const char *shape, const float *a, const float *b,
+                          size_t n)
 {
     selftest_line(s, kernel, shape, memcmp(a, b, n * sizeof *a) ? INFINITY : 0, 0);
 }
@@ -213,9 +214,8 @@ static void $(check)(struct selftest *s)
 /* Philox4x32-10 against the known answers of its authors' library (Random123, kat_vectors). */
 static void check_philox(struct selftest *s)
 {
-    static const uint32_t counters[3][4] = {{0, 0, 0, 0},
-                                            {~0u, ~0u, ~0u, ~0u},
-                                            {0x243f6a88u, 0x85a308d3u, 0x13198a2eu, 0x03707344u}};
+    static const uint32_t counters[3][4] = {
+        {0, 0, 0, 0}, {~0u, ~0u, ~0u, ~0u}, {0x243f6a88u, 0x85a308d3u, 0x13198a2eu, 0x03707344u}};
     static const uint64_t keys[3] = {0, ~(uint64_t)0, 0x299f31d0a4093822u};
     static const uint32_t known[3][4] = {{0x6627e8d5u, 0xe169c58du, 0xbc57ac4cu, 0x9b00dbd8u},
                                          {0x408f276du, 0x41c83b0eu, 0xa20bc7c6u, 0x6d5451fdu},

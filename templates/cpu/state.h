@@ -4,10 +4,10 @@
 
 #include "attention.h"
 #include "backend.h"
-#include "tensors.h"
 //@ if plan.dropout then
 #include "dropout.h"
 //@ end
+#include "tensors.h"
 
 //@ if plan.dora then
 /* DoRA: the row norms of W + scaling B A, which no gradient passes through; computed once per optimizer step. */
