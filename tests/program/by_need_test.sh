@@ -1,0 +1,73 @@
+# Only what some adapter needs exists: seen in the dumped plan and in the text that is written.
+
+# generate RECIPE_ARGUMENTS...: text in $work/text, the dumps beside it.
+generate_text() {
+    succeed "$(program lorac)" "$@" -o "$work/text"
+    for pass in backward schedule; do
+        "$(program lorac)" "$@" --dump=$pass >"$work/$pass"
+    done
+}
+
+# expect_nowhere PATTERN PATH...: no line of the files matches.
+expect_nowhere() {
+    local pattern=$1 found
+    shift
+    found=$(grep -rnE -- "$pattern" "$@" | head -n 3)
+    [ -z "$found" ] || { printf 'found "%s":\n%s\n' "$pattern" "$found"; return 1; }
+}
+
+test_no_backward_pass_below_the_lowest_adapter() {
+    generate_text recipes/tiny.lua
+    expect_in "$work/backward" "frozen: layers 0-2, no backward pass"
+    expect_in "$work/backward" "lowest: layer 3"
+    expect_in "$work/schedule" "frozen (3 layers): nothing kept, no backward pass"
+    [ "$(sed -n '/^frozen/,/^lowest/p' "$work/schedule" | grep -c saved)" -eq 0 ] || { echo "a frozen layer saves a value"; return 1; }
+    expect_nowhere 'frozen_layer_bwd|frozen_saved' "$work/text"
+    expect_in "$work/text/backward.h" "    lowest_layer_bwd(s, 3);"
+    # the lowest layer sends no gradient through q and v: their product's dX and the norm before it are not there
+    sed -n '/^static void lowest_layer_bwd/,/^}/p' "$work/text/backward.h" >"$work/lowest.c"
+    expect_in "$work/lowest.c" "lora_q_proj_r8_lowest_bwd("
+    expect_nowhere 'matmul_qkv_proj_bwd|input_layernorm' "$work/lowest.c"
+    # k carries nothing: no adapter kernel of it exists anywhere
+    expect_nowhere 'lora_k_proj' "$work/text"
+}
+
+test_no_gradient_of_a_frozen_weight() {
+    generate_text recipes/qwen-r64.lua
+    expect_nowhere '_dw\(' "$work/text"
+    expect_nowhere 'lora_(o|gate|up|down)_proj' "$work/text"
+    expect_in "$work/text/backward.h" "lora_v_proj_r64_bwd("
+}
+
+test_an_adapter_on_the_last_module_needs_one_product() {
+    generate_text recipes/tiny.lua --set lora.target_modules=down_proj --set lora.layers_to_transform=4
+    sed -n '/^static void lowest_layer_bwd/,/^}/p' "$work/text/backward.h" >"$work/lowest.c"
+    expect_in "$work/lowest.c" "lora_down_proj_r8_bwd("
+    expect_nowhere 'matmul_|attention_bwd|swiglu_bwd|rmsnorm_bwd' "$work/lowest.c"
+    expect_nowhere 'matmul_(qkv|o|gate_up|down)_proj_bwd\(float' "$work/text/matmul.h"
+}
+
+test_a_trained_embedding_needs_all() {
+    generate_text recipes/tiny.lua --set lora.modules_to_save=embed_tokens
+    expect_in "$work/text/backward.h" "embedding_bwd(s->gradients->embed_tokens, s->dx, s->ids, s->T);"
+    expect_nowhere 'no backward pass' "$work/backward"
+}
+
+test_recomputing_keeps_nothing() {
+    generate_text recipes/tiny.lua --set train.gradient_checkpointing=true
+    expect_in "$work/schedule" "adapted (1 layer): only the input kept; the forward pass runs again"
+    expect_nowhere 'struct [a-z_]+_saved' "$work/text/state.h"
+    expect_in "$work/text/backward.h" "adapted_layer_fwd(s, 4, true);"
+}
+
+test_a_memory_budget_is_kept_or_refused() {
+    generate_text recipes/qwen-r64.lua --set train.gradient_checkpointing=auto --set train.memory_budget=8GiB
+    expect_in "$work/schedule" "kept from forward to backward"
+    rm -rf "$work/text"
+    generate_text recipes/qwen-r64.lua --set train.gradient_checkpointing=auto --set train.memory_budget=2GiB
+    expect_in "$work/schedule" "only the input kept"
+    run "$(program lorac)" recipes/qwen-r64.lua --set train.gradient_checkpointing=auto --set train.memory_budget=1GiB -o "$work/no"
+    expect_error 1 "--set train.memory_budget=1GiB: 1.00 GiB wanted at most, but training needs 1.22 GiB with every layer recomputed; a smaller per_device_train_batch_size or max_length, or a 16-bit base, would need less
+lorac: 1 mistake, nothing written"
+    expect_no_file "$work/no"
+}
