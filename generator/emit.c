@@ -1,4 +1,5 @@
 /* Emission: every template rendered in memory first, then written, so that a mistake leaves nothing behind. */
+#define _POSIX_C_SOURCE 200809L
 #include "../runtime/output_file.h"
 #include "plan_json.h"
 #include "template.h"
@@ -7,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Every file in these folders is a template and becomes a file of the same name. */
 static const char *const folders[] = {"templates", "templates/cpu"};
@@ -102,6 +104,17 @@ static bool write_text(const char *directory, const char *name, const char *text
     return fine;
 }
 
+/* Half a program is worse than none: the first `count` files go, and the directory where nothing else is in it. */
+static void discard(const struct outputs *outputs, int count, const char *directory)
+{
+    for (int i = 0; i < count; i++) {
+        char *path = path_join(directory, file_name(&outputs->items[i]));
+        unlink(path);
+        free(path);
+    }
+    rmdir(directory);
+}
+
 static bool write_all(const cJSON *plan, const struct outputs *outputs, const char *directory,
                       struct messages *messages)
 {
@@ -111,10 +124,14 @@ static bool write_all(const cJSON *plan, const struct outputs *outputs, const ch
         return false;
     }
     for (int i = 0; i < outputs->count; i++)
-        if (!write_text(directory, file_name(&outputs->items[i]), outputs->items[i].text, messages))
+        if (!write_text(directory, file_name(&outputs->items[i]), outputs->items[i].text, messages)) {
+            discard(outputs, i, directory);
             return false;
+        }
     char *json = cJSON_Print(plan), *text = format_text("%s\n", json);
     bool fine = write_text(directory, "plan.json", text, messages);
+    if (!fine)
+        discard(outputs, outputs->count, directory);
     free(text);
     cJSON_free(json);
     return fine;

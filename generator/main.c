@@ -111,10 +111,10 @@ static bool read_command(struct command *command, int count, char **arguments, s
     }
     if (command->finished)
         return true;
-    if (!command->recipe)
+    if (!command->recipe || !*command->recipe)
         return error_usage(err,
                            "lorac: which recipe? usage: lorac RECIPE.lua -o DIR [--set FIELD=VALUE]... [--dump=PASS]");
-    if (!command->output && !command->dump)
+    if (command->output ? !*command->output : !command->dump)
         return error_usage(err, "lorac: -o DIR is missing: where should the program's text go?");
     return true;
 }

@@ -171,7 +171,16 @@ struct sandbox *sandbox_of(lua_State *L)
 
 bool sandbox_load(struct sandbox *sandbox, const char *text, size_t length, const char *name, char **message)
 {
+    static const char byte_order_mark[] = "\xef\xbb\xbf"; /* editors on Windows add it */
     char mark[32];
+    if (length >= 3 && !memcmp(text, byte_order_mark, 3)) {
+        text += 3;
+        length -= 3;
+    }
+    if (length && *text == LUA_SIGNATURE[0]) {
+        *message = format_text("%s: Lua's text is expected, found compiled Lua", name);
+        return false;
+    }
     snprintf(mark, sizeof mark, "=%c%d", CHUNK_MARK, sandbox->chunks.count);
     string_list_add(&sandbox->chunks, name);
     if (luaL_loadbufferx(sandbox->L, text, length, mark, "t") == LUA_OK)

@@ -86,9 +86,9 @@ bool schedule_pass(struct plan *plan, struct messages *messages)
     }
     bool tried = memory->train_peak < kept || train->gradient_checkpointing != CHECKPOINTING_OFF;
     recipe_mistake(messages, &plan->recipe, "train.memory_budget",
-                   "%.2f GiB wanted at most, but training needs %.2f GiB%s; a smaller per_device_train_batch_size or "
+                   "%.1f MiB wanted at most, but training needs %.1f MiB%s; a smaller per_device_train_batch_size or "
                    "max_length, or a 16-bit base, would need less",
-                   train->memory_budget / 1073741824.0, (double)memory->train_peak / 1073741824.0,
+                   train->memory_budget / 0x1p20, (double)memory->train_peak / 0x1p20,
                    tried ? " with every layer recomputed" : " (gradient_checkpointing = \"auto\" may save some)");
     return false;
 }

@@ -1,10 +1,13 @@
 /* Reading adapters; adapter_init.c makes fresh ones, adapter_save.c writes. */
+#define _POSIX_C_SOURCE 200809L
+
 #include "adapter.h"
 
 #include "json_file.h"
 #include "output_file.h"
 #include "weights.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,6 +145,11 @@ static bool check_unsupported(const char *path, const cJSON *found, struct error
 static bool check_config(const struct program *program, const char *directory, struct error *err)
 {
     char *path = path_join(directory, "adapter_config.json");
+    if (access(path, F_OK)) {
+        free(path);
+        return error_set(err, "%s: no adapter here: adapter_config.json cannot be read: %s", directory,
+                         strerror(errno));
+    }
     cJSON *found = json_read(path, err), *compiled = cJSON_Parse(program->adapter_config);
     CHECK(compiled);
     bool right = found && check_unsupported(path, found, err) && check_number(path, found, compiled, "r", err) &&
@@ -176,7 +184,7 @@ static bool check_tensors(const struct program *program, const struct weight_fil
         right = tensor ? safetensor_expect(files, tensor, wanted[i].spec->rows, wanted[i].spec->cols, err)
                        : error_set(err,
                                    "%s: tensor '%s' is missing; this program trains it, the adapter has other "
-                                   "target_modules or layers",
+                                   "target_modules or layers: make the program again with the adapter's",
                                    files->paths[0], wanted[i].name);
     }
     for (int i = 0; i < files->tensor_count && right; i++) {
@@ -185,7 +193,7 @@ static bool check_tensors(const struct program *program, const struct weight_fil
             right =
                 error_set(err,
                           "%s: tensor '%.120s' is not trained by this program; the adapter has other target_modules or "
-                          "layers",
+                          "layers: make the program again with the adapter's",
                           files->paths[0], name);
     }
     placed_tensors_free(wanted, count);

@@ -244,8 +244,8 @@ static const struct command *find_command(const char *name, struct error *err)
     }
     if (!command) {
         const char *close = closest_name(dashed, names, command_total);
-        error_usage(err, "unknown command '%s'%s%s%s; --help lists them", name, close ? "; did you mean '" : "",
-                    close ? close : "", close ? "'?" : "");
+        error_usage(err, "unknown command '%s'; %s%s%s--help lists them all", name, close ? "did you mean '" : "",
+                    close ? close : "", close ? "'? " : "");
     }
     free(dashed);
     return command;
@@ -294,7 +294,7 @@ int run_command_line(const struct program *program, int argc, char **argv)
     int code = run_command(program, argc, argv, &err);
     if (code != EXIT_DONE && err.text[0])
         fprintf(stderr, "%s: %s\n", program->name, err.text);
-    if (fflush(stdout) && code == EXIT_DONE) {
+    if ((fflush(stdout) || ferror(stdout)) && code == EXIT_DONE) {
         fprintf(stderr, "%s: standard output cannot be written\n", program->name);
         code = EXIT_FAILED;
     }

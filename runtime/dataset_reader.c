@@ -12,13 +12,16 @@
 
 static bool map_file(struct data_reader *reader, struct error *err)
 {
-    int file = open(reader->path, O_RDONLY | O_CLOEXEC);
+    int file = open(reader->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not keep us waiting */
     if (file < 0)
         return error_set(err, "%s: cannot open: %s", reader->path, strerror(errno));
     struct stat status;
-    bool ok = fstat(file, &status) == 0 && S_ISREG(status.st_mode);
-    if (!ok)
-        error_set(err, "%s: expected a file of JSON, found something else", reader->path);
+    bool known = fstat(file, &status) == 0, ok = known && S_ISREG(status.st_mode);
+    if (!known)
+        error_set(err, "%s: cannot read: %s", reader->path, strerror(errno));
+    else if (!ok)
+        error_set(err, "%s: expected a file of JSON, found %s", reader->path,
+                  S_ISDIR(status.st_mode) ? "a directory" : "a pipe or device; save its content as a file first");
     reader->size = ok ? (size_t)status.st_size : 0;
     if (ok && reader->size > 0) {
         void *text = mmap(NULL, reader->size, PROT_READ, MAP_PRIVATE, file, 0);
@@ -169,8 +172,11 @@ cJSON *data_item_parse(const struct data_reader *reader, const struct data_item 
     const char *text = reader->text + item->begin;
     size_t size = item->end - item->begin;
     size_t valid = utf8_valid_length(text, size);
-    if (valid < size || memchr(text, '\0', size)) {
-        error_set(err, "%s:%d: not valid UTF-8 text", reader->path, line_at(reader, item, text + valid));
+    const char *zero = memchr(text, '\0', size);
+    if (valid < size || zero) {
+        size_t at = zero && (size_t)(zero - text) < valid ? (size_t)(zero - text) : valid;
+        error_set(err, "%s:%d: byte 0x%02X is not valid UTF-8 text; save the file as UTF-8", reader->path,
+                  line_at(reader, item, text + at), (unsigned)(unsigned char)text[at]);
         return NULL;
     }
     if (has_nul_escape(text, size)) {
@@ -183,8 +189,9 @@ cJSON *data_item_parse(const struct data_reader *reader, const struct data_item 
     while (json && end < stop && is_space(*end))
         end++;
     if (!json || end < stop) {
-        error_set(err, "%s:%d: broken JSON at character %zu of the sample", reader->path, line_at(reader, item, end),
-                  end ? (size_t)(end - text) + 1 : 1);
+        error_set(err, "%s:%d: broken JSON at character %zu of the sample%s", reader->path, line_at(reader, item, end),
+                  end ? (size_t)(end - text) + 1 : 1,
+                  reader->array ? "" : "; a line must hold one whole JSON object, or the file one JSON array");
     } else if (!cJSON_IsObject(json)) {
         error_set(err, "%s:%d: expected a JSON object as sample, found %s", reader->path, item->line,
                   cJSON_IsArray(json) ? "an array" : "a plain value");

@@ -32,6 +32,11 @@ static bool read_optional(cJSON **json, const struct session *session, const cha
     char *path = path_join(session->model, name);
     bool there = access(path, F_OK) == 0;
     *json = there ? json_read(path, err) : NULL;
+    if (*json && !cJSON_IsObject(*json)) {
+        error_set(err, "%s: must be a JSON object", path);
+        cJSON_Delete(*json);
+        *json = NULL;
+    }
     free(path);
     return !there || *json;
 }
@@ -41,7 +46,7 @@ static bool add_eos(struct generation_config *config, const cJSON *json)
 {
     const cJSON *eos = cJSON_GetObjectItemCaseSensitive(json, "eos_token_id");
     for (const cJSON *id = cJSON_IsArray(eos) ? eos->child : eos; id; id = cJSON_IsArray(eos) ? id->next : NULL) {
-        if (cJSON_IsNumber(id))
+        if (cJSON_IsNumber(id) && id->valuedouble >= 0 && id->valuedouble <= INT32_MAX)
             add_stop_id(config, (int32_t)id->valuedouble);
     }
     return config->stop_id_count > 0;
@@ -59,26 +64,38 @@ static void add_chat_stops(struct generation_config *config, const struct sessio
     }
 }
 
-static void take_number(double *value, const cJSON *json, const char *name)
+/* A field of generation_config.json, if it is there and not null. */
+static bool take_number(double *value, const cJSON *json, const char *name, double low, double high,
+                        const struct session *session, struct error *err)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, name);
-    if (cJSON_IsNumber(item))
-        *value = item->valuedouble;
+    if (!item || cJSON_IsNull(item))
+        return true;
+    if (!cJSON_IsNumber(item) || !(item->valuedouble >= low && item->valuedouble <= high)) {
+        char *found = cJSON_PrintUnformatted(item);
+        error_set(err, "%s/generation_config.json: %s: a number from %g to %g is expected, found %.40s", session->model,
+                  name, low, high, found ? found : "nothing");
+        cJSON_free(found);
+        return false;
+    }
+    *value = item->valuedouble;
+    return true;
 }
 
-static void read_sampling(struct sampling *sampling, const cJSON *model, const struct options *options)
+static bool read_sampling(struct sampling *sampling, const cJSON *model, const struct session *session,
+                          const struct options *options, struct error *err)
 {
     bool asked =
         option_given(options, "temperature") || option_given(options, "top-p") || option_given(options, "top-k");
     bool greedy = option_given(options, "temperature") && option_real(options, "temperature") == 0;
     bool do_sample = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(model, "do_sample"));
     double temperature = asked || do_sample ? 1 : 0, top_p = 1, top_k = 0, penalty = 1;
-    if (do_sample && !greedy) {
-        take_number(&temperature, model, "temperature");
-        take_number(&top_p, model, "top_p");
-        take_number(&top_k, model, "top_k");
-        take_number(&penalty, model, "repetition_penalty");
-    }
+    if (do_sample && !greedy &&
+        !(take_number(&temperature, model, "temperature", 0, 1e6, session, err) &&
+          take_number(&top_p, model, "top_p", 0, 1, session, err) &&
+          take_number(&top_k, model, "top_k", 0, 1e9, session, err) &&
+          take_number(&penalty, model, "repetition_penalty", 1e-3, 1e6, session, err)))
+        return false;
     *sampling = (struct sampling){
         .temperature = option_given(options, "temperature") ? option_real(options, "temperature") : temperature,
         .top_p = option_given(options, "top-p") ? option_real(options, "top-p") : top_p,
@@ -87,6 +104,7 @@ static void read_sampling(struct sampling *sampling, const cJSON *model, const s
             option_given(options, "repetition-penalty") ? option_real(options, "repetition-penalty") : penalty,
         .seed = (uint64_t)option_int(options, "seed"),
     };
+    return true;
 }
 
 bool generation_config_read(struct generation_config *config, const struct session *session,
@@ -95,9 +113,9 @@ bool generation_config_read(struct generation_config *config, const struct sessi
     cJSON *generation = NULL, *model = NULL;
     *config = (struct generation_config){.max_new_tokens = (int)option_int(options, "max-new-tokens")};
     bool ok = read_optional(&generation, session, "generation_config.json", err) &&
-              read_optional(&model, session, "config.json", err);
+              read_optional(&model, session, "config.json", err) &&
+              read_sampling(&config->sampling, generation, session, options, err);
     if (ok) {
-        read_sampling(&config->sampling, generation, options);
         if (!add_eos(config, generation))
             add_eos(config, model);
         if (session->tokenizer)

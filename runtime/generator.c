@@ -3,6 +3,7 @@
 #include "interrupt.h"
 #include "progress.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -154,6 +155,19 @@ static void take_prompt(struct generator *generator, const int32_t *prompt, int 
     reply->prompt_seconds = seconds_now() - began;
 }
 
+/* Damaged weights show here first: nothing can be drawn from such logits. */
+static bool check_logits(const struct generator *generator, struct error *err)
+{
+    const struct session *session = generator->session;
+    for (int i = 0; i < session->program->model.vocab_size; i++)
+        if (!isfinite(generator->logits[i]))
+            return error_set(err,
+                             "the logits after %d tokens are not finite numbers: are the weights of %s damaged, or the "
+                             "adapter's?",
+                             generator->length, session->model);
+    return true;
+}
+
 /* Draws and writes the next token; true where the reply ends with it. */
 static bool next_token(struct generator *generator, struct writer *writer, struct reply *reply)
 {
@@ -202,8 +216,9 @@ bool generator_reply(struct generator *generator, const int32_t *prompt, int cou
     token_sampler_forget(&generator->sampler);
     token_sampler_note(&generator->sampler, prompt, count);
     pass_prompt(&writer, prompt, continues ? count : 0);
-    while (!next_token(generator, &writer, reply))
+    bool finite;
+    while ((finite = check_logits(generator, err)) && !next_token(generator, &writer, reply))
         ;
     end_text(&writer);
-    return true;
+    return finite;
 }

@@ -43,6 +43,8 @@ static bool resolve_min_lr(struct lr_schedule *schedule, const struct train_conf
         return error_usage(err,
                            "lr_scheduler_type cosine_with_min_lr: expected min_lr or min_lr_rate, %s; set one of them",
                            config->min_lr < 0 ? "found neither" : "found both");
+    if (config->min_lr >= 0 && !(config->learning_rate > 0))
+        return error_usage(err, "lr_scheduler_type cosine_with_min_lr: min_lr needs a learning_rate above 0");
     schedule->min_lr_rate = config->min_lr < 0 ? config->min_lr_rate : config->min_lr / config->learning_rate;
     return true;
 }

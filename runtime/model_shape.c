@@ -10,8 +10,18 @@ static bool differs(struct error *err, const char *where, const char *field, dou
 {
     if (compiled == found)
         return false;
-    error_set(err, "%s: %s is %.15g, but this program was compiled for %.15g; make one from this model's config.json",
+    error_set(err,
+              "%s: %s is %.15g, but this program was compiled for %.15g; make a program for it from this config.json",
               where, field, found, compiled);
+    return true;
+}
+
+static bool differs_truth(struct error *err, const char *where, const char *field, bool compiled, bool found)
+{
+    if (compiled == found)
+        return false;
+    error_set(err, "%s: %s is %s, but this program was compiled for %s; make a program for it from this config.json",
+              where, field, found ? "true" : "false", compiled ? "true" : "false");
     return true;
 }
 
@@ -19,9 +29,10 @@ static bool rope_differs(const struct rope_config *a, const struct rope_config *
 {
     static const char *const names[] = {"default", "linear", "llama3", "yarn"};
     if (a->type != b->type) {
-        error_set(err,
-                  "%s: rope type is %s, but this program was compiled for %s; make one from this model's config.json",
-                  where, names[b->type], names[a->type]);
+        error_set(
+            err,
+            "%s: rope type is %s, but this program was compiled for %s; make a program for it from this config.json",
+            where, names[b->type], names[a->type]);
         return true;
     }
     return differs(err, where, "rope_theta", a->theta, b->theta) ||
@@ -36,17 +47,6 @@ static bool rope_differs(const struct rope_config *a, const struct rope_config *
            differs(err, where, "rope truncate", a->truncate, b->truncate);
 }
 
-bool model_config_check(const struct model_config *a, const struct model_config *b, const char *where,
-                        struct error *err)
-{
-    if (strcmp(a->model_type, b->model_type) != 0)
-        return error_set(err,
-                         "%s: model_type is %s, but this program was compiled for %s; make one from this model's "
-                         "config.json",
-                         where, b->model_type, a->model_type);
-    return !(differs(err, where, "hidden_size", a->hidden_size, b->hidden_size) ||
-             differs(err, where, "intermediate_size", a->intermediate_size, b->intermediate_size) ||
-             differs(err, where, "num_hidden_layers", a->num_hidden_layers, b->num_hidden_layers) ||
 int model_config_window(const struct model_config *config, int layer)
 {
     bool full = layer < MAX_FULL_LAYERS && (config->full_layers[layer / 32] >> layer % 32 & 1);
@@ -70,15 +70,26 @@ static bool windows_differ(const struct model_config *a, const struct model_conf
     return false;
 }
 
+bool model_config_check(const struct model_config *a, const struct model_config *b, const char *where,
+                        struct error *err)
+{
+    if (strcmp(a->model_type, b->model_type) != 0)
+        return error_set(err,
+                         "%s: model_type is %s, but this program was compiled for %s; make a program for it from "
+                         "this config.json",
+                         where, b->model_type, a->model_type);
+    return !(differs(err, where, "hidden_size", a->hidden_size, b->hidden_size) ||
+             differs(err, where, "intermediate_size", a->intermediate_size, b->intermediate_size) ||
+             differs(err, where, "num_hidden_layers", a->num_hidden_layers, b->num_hidden_layers) ||
              differs(err, where, "num_attention_heads", a->num_attention_heads, b->num_attention_heads) ||
              differs(err, where, "num_key_value_heads", a->num_key_value_heads, b->num_key_value_heads) ||
              differs(err, where, "head_dim", a->head_dim, b->head_dim) ||
              differs(err, where, "vocab_size", a->vocab_size, b->vocab_size) ||
              differs(err, where, "rms_norm_eps", a->rms_norm_eps, b->rms_norm_eps) ||
-             differs(err, where, "tie_word_embeddings", a->tie_word_embeddings, b->tie_word_embeddings) ||
-             differs(err, where, "attention_bias", a->qkv_bias, b->qkv_bias) ||
-             differs(err, where, "attention_bias of o_proj", a->o_bias, b->o_bias) ||
-             differs(err, where, "mlp_bias", a->mlp_bias, b->mlp_bias) ||
+             differs_truth(err, where, "tie_word_embeddings", a->tie_word_embeddings, b->tie_word_embeddings) ||
+             differs_truth(err, where, "attention_bias", a->qkv_bias, b->qkv_bias) ||
+             differs_truth(err, where, "attention_bias of o_proj", a->o_bias, b->o_bias) ||
+             differs_truth(err, where, "mlp_bias", a->mlp_bias, b->mlp_bias) ||
              differs(err, where, "sliding_window", a->sliding_window, b->sliding_window) ||
              windows_differ(a, b, where, err) || rope_differs(&a->rope, &b->rope, where, err));
 }
@@ -173,16 +184,6 @@ static void add_rope(cJSON *json, const struct rope_config *rope)
     }
 }
 
-static void add_window(cJSON *json, const struct model_config *config)
-{
-    bool mistral = strcmp(config->model_type, "mistral") == 0;
-    if (strcmp(config->model_type, "llama") == 0)
-        return;
-    if (!mistral) {
-        cJSON_AddBoolToObject(json, "use_sliding_window", config->sliding_window > 0);
-        add_full_layers(json, config);
-    }
-    if (config->sliding_window > 0)
 /* max_window_layers for Transformers before layer_types, as far as it can tell. */
 static void add_full_layers(cJSON *json, const struct model_config *config)
 {
@@ -198,6 +199,16 @@ static void add_full_layers(cJSON *json, const struct model_config *config)
             types, cJSON_CreateString(model_config_window(config, layer) ? "sliding_attention" : "full_attention"));
 }
 
+static void add_window(cJSON *json, const struct model_config *config)
+{
+    bool mistral = strcmp(config->model_type, "mistral") == 0;
+    if (strcmp(config->model_type, "llama") == 0)
+        return;
+    if (!mistral) {
+        cJSON_AddBoolToObject(json, "use_sliding_window", config->sliding_window > 0);
+        add_full_layers(json, config);
+    }
+    if (config->sliding_window > 0)
         cJSON_AddNumberToObject(json, "sliding_window", config->sliding_window);
     else
         cJSON_AddNullToObject(json, "sliding_window");

@@ -75,6 +75,30 @@ static bool read_number(struct value *value, const char *text, struct error *err
     return check_bounds(value->option, value->real, text, err);
 }
 
+/* "one of linear, cosine, ... is expected", and the closest of them. */
+static bool unknown_choice(const struct option *option, const char *text, struct error *err)
+{
+    char *list = format_text("%s", ""), *words = format_text("%s", option->choices);
+    const char *names[16];
+    int count = 0;
+    for (char *word = words, *end; word && count < 16; word = end) {
+        end = strchr(word, '|');
+        if (end)
+            *end++ = '\0';
+        char *longer = format_text("%s%s%s", list, count ? ", " : "", word);
+        free(list);
+        list = longer;
+        names[count++] = word;
+    }
+    /* Of three letters, too many are close: "gpu" is not meant to be cpu. */
+    const char *close = strlen(text) > 3 ? closest_name(text, names, count) : NULL;
+    error_usage(err, "--%s: one of %s is expected, found '%s'%s%s%s", option->name, list, text,
+                close ? "; did you mean " : "", close ? close : "", close ? "?" : "");
+    free(list);
+    free(words);
+    return false;
+}
+
 static bool read_choice(const struct value *value, const char *text, struct error *err)
 {
     size_t length = strlen(text);
@@ -83,8 +107,7 @@ static bool read_choice(const struct value *value, const char *text, struct erro
         if (length && strcspn(choice, "|") == length && !strncmp(choice, text, length))
             return true;
     }
-    return error_usage(err, "--%s: one of %s is expected, found '%s'", value->option->name, value->option->choices,
-                       text);
+    return unknown_choice(value->option, text, err);
 }
 
 static bool read_value(struct value *value, const char *text, struct error *err)
@@ -123,8 +146,8 @@ static bool unknown_option(const struct options *options, const char *given, siz
     for (char *c = name; *c; c++)
         *c = *c == '_' ? '-' : *c;
     const char *close = closest_name(name, names, count);
-    error_usage(err, "unknown option --%.*s%s%s%s; --help lists them all", (int)length, given,
-                close ? "; did you mean --" : "", close ? close : "", close ? "?" : "");
+    error_usage(err, "unknown option --%.*s; %s%s%s--help lists them all", (int)length, given,
+                close ? "did you mean --" : "", close ? close : "", close ? "? " : "");
     free(name);
     return false;
 }
@@ -155,12 +178,14 @@ static bool read_option(struct options *options, int count, char **arguments, in
         value->truth = true;
         return true;
     } else if (!more || (type != OPTION_TEXT && is_option(arguments[*next]))) {
-        return error_usage(err, "--%s: a value is expected behind it", value->option->name);
+        return error_usage(err, "--%s: a value is expected behind it, found %s%s", value->option->name,
+                           more ? "the option " : "nothing", more ? arguments[*next] : "");
     } else if (!read_value(value, arguments[(*next)++], err)) {
         return false;
     }
     while (type == OPTION_FILES && *next < count && !is_option(arguments[*next]))
-        read_value(value, arguments[(*next)++], err);
+        if (!read_value(value, arguments[(*next)++], err))
+            return false;
     return true;
 }
 
@@ -189,7 +214,8 @@ struct options *options_parse(const struct command *command, const struct comman
         right = read_option(options, count, arguments, &next, err);
     for (int i = 0; right && i < options->count; i++)
         if (options->values[i].option->required && !options->values[i].given)
-            right = error_usage(err, "%s needs --%s; see %s --help", command->name, options->values[i].option->name,
+            right = error_usage(err, "%s needs --%s, %s; %s %s --help lists all options", command->name,
+                                options->values[i].option->name, options->values[i].option->help, program->name,
                                 command->name);
     if (right)
         return options;

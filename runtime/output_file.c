@@ -151,6 +151,30 @@ bool make_directory(const char *path, struct error *err)
     return made;
 }
 
+/* The message names what comes first in the alphabet, whatever order the file system has. */
+static bool is_empty(const char *path, DIR *directory, struct error *err)
+{
+    static const char checkpoint[] = "checkpoint-";
+    char *first = NULL;
+    bool resumable = false;
+    for (struct dirent *entry; (entry = readdir(directory));) {
+        const char *name = entry->d_name;
+        if (!strcmp(name, ".") || !strcmp(name, ".."))
+            continue;
+        resumable = resumable || !strncmp(name, checkpoint, sizeof checkpoint - 1);
+        if (first && strcmp(name, first) > 0)
+            continue;
+        free(first);
+        first = format_text("%s", name);
+    }
+    if (!first)
+        return true;
+    error_set(err, "%s: already holds results ('%s'); name a new directory, or empty this one%s", path, first,
+              resumable ? " (train can go on with them: --resume)" : "");
+    free(first);
+    return false;
+}
+
 bool output_directory(const char *path, bool resume, struct error *err)
 {
     if (path[0] == '\0')
@@ -162,15 +186,7 @@ bool output_directory(const char *path, bool resume, struct error *err)
     DIR *directory = opendir(path);
     if (!directory)
         return error_set(err, "%s: cannot be read: %s", path, strerror(errno));
-    bool empty = true;
-    for (struct dirent *entry; !resume && empty && (entry = readdir(directory));) {
-        empty = !strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..");
-        if (!empty)
-            error_set(err,
-                      "%s: already holds results ('%s'); name a new directory, or empty this one (train can go on with "
-                      "them: --resume)",
-                      path, entry->d_name);
-    }
+    bool empty = resume || is_empty(path, directory, err);
     closedir(directory);
     return empty;
 }

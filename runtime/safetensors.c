@@ -24,7 +24,7 @@ static int compare_names(const void *left, const void *right)
 /* Opens one more file of the set and takes its tensors in. */
 static bool add_file(struct weight_files *files, const char *path, struct error *err)
 {
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not keep us waiting */
     struct stat status;
     if (descriptor < 0 || fstat(descriptor, &status)) {
         error_set(err, "%s: cannot be read: %s", path, strerror(errno));

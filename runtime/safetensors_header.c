@@ -155,6 +155,10 @@ static cJSON *read_json(int descriptor, const char *path, uint64_t file_size, ui
     }
     for (int i = 0; i < 8; i++)
         length |= (uint64_t)prefix[i] << 8 * i;
+    if (!memcmp(prefix, "version ", sizeof prefix)) {
+        error_set(err, "%s: no safetensors file but Git LFS's pointer to one; fetch it with: git lfs pull", path);
+        return NULL;
+    }
     if (length > longest_header || length > file_size - sizeof prefix) {
         error_set(err,
                   "%s: no whole safetensors file: a header of %" PRIu64 " bytes is announced, the file has %" PRIu64,

@@ -6,11 +6,13 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include "adapter.h"
+#include "checkpoint.h"
 #include "commands.h"
 #include "dataset.h"
 #include "dataset_command.h"
 #include "interrupt.h"
 #include "json_file.h"
+#include "lr_schedule.h"
 #include "output_file.h"
 #include "progress.h"
 #include "report.h"
@@ -21,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* All that a training run holds. */
@@ -37,10 +40,28 @@ struct training {
 
 static bool check_length_of_run(const struct train_config *config, struct error *err)
 {
+    if (config->max_steps == 0)
+        return error_usage(err, "--max-steps: at least 1 is expected, or -1 for as many as the epochs have; found 0");
     if (config->max_steps > 0 || config->num_train_epochs > 0)
         return true;
     return error_usage(err, "nothing to train: expected max_steps or num_train_epochs above 0, found %d and %g",
                        config->max_steps, config->num_train_epochs);
+}
+
+/* What the settings alone can tell, before anything is read. */
+static bool check_settings(const struct training *training, struct error *err)
+{
+    struct lr_schedule schedule;
+    if (!check_length_of_run(&training->config, err) || !lr_schedule_init(&schedule, &training->config, 1, err))
+        return false;
+    if (!training->resume)
+        return true;
+    if (option_given(training->options, "init-adapter"))
+        return error_usage(err, "--init-adapter and --resume exclude each other: a resumed run goes on with its "
+                                "checkpoint's adapter");
+    char *newest = checkpoint_newest(training->output, err);
+    free(newest);
+    return newest;
 }
 
 static bool load_data(struct training *training, struct error *err)
@@ -128,6 +149,19 @@ static int end_interrupted(const struct training *training, struct error *err)
     return EXIT_INTERRUPTED;
 }
 
+/* A run that failed before it logged or saved anything leaves nothing, so that the next may have the directory. */
+static void discard_empty_output(const struct training *training)
+{
+    if (training->resume)
+        return;
+    char *metrics = path_join(training->output, "metrics.jsonl");
+    struct stat status;
+    if (stat(metrics, &status) == 0 && status.st_size == 0)
+        unlink(metrics);
+    rmdir(training->output); /* only where it is empty */
+    free(metrics);
+}
+
 static int run(struct training *training, struct error *err)
 {
     const struct session *session = &training->session;
@@ -151,6 +185,7 @@ static int run(struct training *training, struct error *err)
         return end_interrupted(training, err);
     if (end == TRAIN_DONE && write_results(training, err))
         return EXIT_DONE;
+    discard_empty_output(training);
     return err->exit_code;
 }
 
@@ -163,11 +198,11 @@ int command_train(const struct options *options, struct error *err)
     };
     int code = EXIT_FAILED;
     err->exit_code = EXIT_FAILED;
-    bool ready = train_config_from_options(&training.config, options, err) &&
-                 check_length_of_run(&training.config, err) && session_begin(&training.session, options, err) &&
-                 load_data(&training, err) && output_directory(training.output, training.resume, err);
+    bool ready = train_config_from_options(&training.config, options, err) && check_settings(&training, err) &&
+                 session_begin(&training.session, options, err) && load_data(&training, err) &&
+                 output_directory(training.output, training.resume, err);
     if (ready && !load_model(&training, err)) {
-        rmdir(training.output); /* only where it is empty: nothing has been written */
+        discard_empty_output(&training);
         ready = false;
     }
     code = ready ? run(&training, err) : err->exit_code;

@@ -72,6 +72,40 @@ static void set_field(struct train_config *config, const struct field *field, co
     }
 }
 
+/* Flags that only some schedules have a use for. */
+static const struct {
+    const char *option, *schedules;
+} schedule_flags[] = {
+    {"min-lr", "cosine_with_min_lr"},
+    {"min-lr-rate", "cosine_with_min_lr"},
+    {"num-cycles", "cosine, cosine_with_restarts, cosine_with_min_lr"},
+    {"power", "polynomial"},
+    {"lr-end", "polynomial"},
+    {"timescale", "inverse_sqrt"},
+};
+
+static bool names_schedule(const char *list, const char *name)
+{
+    size_t length = strlen(name);
+    for (const char *at = list; (at = strstr(at, name)); at += length)
+        if ((at == list || at[-1] == ' ') && (at[length] == ',' || !at[length]))
+            return true;
+    return false;
+}
+
+/* A flag that would do nothing is a mistake. */
+static bool check_schedule_flags(const struct train_config *config, const struct options *options, struct error *err)
+{
+    for (size_t i = 0; i < sizeof schedule_flags / sizeof *schedule_flags; i++) {
+        const char *option = schedule_flags[i].option;
+        if (option_declared(options, option) && option_given(options, option) &&
+            !names_schedule(schedule_flags[i].schedules, config->lr_scheduler_type))
+            return error_usage(err, "--%s: goes with --lr-scheduler-type %s, found %s", option,
+                               schedule_flags[i].schedules, config->lr_scheduler_type);
+    }
+    return true;
+}
+
 bool train_config_from_options(struct train_config *config, const struct options *options, struct error *err)
 {
     *config = options_program(options)->train;
@@ -85,7 +119,7 @@ bool train_config_from_options(struct train_config *config, const struct options
                                field->option, *place, option_int(options, field->option));
         set_field(config, field, options);
     }
-    return true;
+    return check_schedule_flags(config, options, err);
 }
 
 void train_option_default(char *text, size_t size, const struct train_config *recipe, const char *name)

@@ -80,10 +80,17 @@ static bool check_finite(const struct run *run, double value, const char *what, 
     if (isfinite(value))
         return true;
     char *names = sample_names(run, first, last);
-    error_set(err,
-              "step %lld: the %s is %s at %s; training stopped before the update, checkpoints in %s are as they were: "
-              "try a lower learning rate or look at the data",
-              run->state->step + 1, what, isnan(value) ? "not a number" : "infinite", names, run->trainer->output);
+    const char *found = isnan(value) ? "not a number" : "infinite";
+    if (run->state->step == 0)
+        error_set(err,
+                  "step 1: the %s is %s at %s, before anything was trained: are the weights of %s damaged, or those of "
+                  "--init-adapter?",
+                  what, found, names, run->trainer->model);
+    else
+        error_set(err,
+                  "step %lld: the %s is %s at %s; training stopped before the update, checkpoints in %s are as they "
+                  "were: try a lower learning rate or look at the data",
+                  run->state->step + 1, what, found, names, run->trainer->output);
     free(names);
     return false;
 }
@@ -288,10 +295,16 @@ static bool begin(struct run *run, struct error *err)
     };
     run->saved_step = -1;
     if (!lr_schedule_init(&run->schedule, &trainer->config, run->state->max_steps, err) ||
-        (trainer->resume && !resume(run, err)) ||
-        !metrics_open(&run->metrics, trainer->output, trainer->resume ? run->state->step : -1, err))
+        (trainer->resume && !resume(run, err)))
         return false;
     epoch_plan_init(&run->plan, trainer->data, &trainer->config, run->state->epoch);
+    if ((long long)run->state->epoch_step * trainer->config.gradient_accumulation_steps >= run->plan.micro_batches)
+        return error_set(err,
+                         "%s: the newest checkpoint's epoch_step is %d, which an epoch of this data does not have; it "
+                         "is damaged: remove it to resume from another",
+                         trainer->output, run->state->epoch_step);
+    if (!metrics_open(&run->metrics, trainer->output, trainer->resume ? run->state->step : -1, err))
+        return false;
     batch_buffer_init(&run->buffer, trainer->config.per_device_train_batch_size * trainer->config.max_length);
     progress_begin(&run->progress, run->state->step, run->state->max_steps);
     return true;

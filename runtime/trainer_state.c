@@ -1,6 +1,7 @@
 #include "trainer_state.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,10 +99,11 @@ cJSON *trainer_position_to_json(const struct trainer_state *state, const struct 
     return json;
 }
 
-static bool read_count(long long *value, const cJSON *json, const char *name, const char *where, struct error *err)
+static bool read_count(long long *value, const cJSON *json, const char *name, double most, const char *where,
+                       struct error *err)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, name);
-    if (!cJSON_IsNumber(item) || item->valuedouble < 0 || item->valuedouble > 9e15)
+    if (!cJSON_IsNumber(item) || item->valuedouble < 0 || item->valuedouble > most)
         return error_set(err, "%s: %s: expected a count; the checkpoint is damaged, resume from another", where, name);
     *value = (long long)item->valuedouble;
     return true;
@@ -144,13 +146,15 @@ static bool same_run(const cJSON *position, const struct train_config *config, u
 bool trainer_position_read(struct trainer_state *state, const struct train_config *config, uint64_t fingerprint,
                            const cJSON *position, const char *where, struct error *err)
 {
+    const double most = 9e15; /* doubles are exact up to there */
     long long epoch = 0, epoch_step = 0, loss_steps = 0;
     if (!same_run(position, config, fingerprint, where, err) ||
-        !read_count(&state->step, position, "step", where, err) || !read_count(&epoch, position, "epoch", where, err) ||
-        !read_count(&epoch_step, position, "epoch_step", where, err) ||
-        !read_count(&state->tokens, position, "tokens", where, err) ||
-        !read_count(&state->trained_tokens, position, "trained_tokens", where, err) ||
-        !read_count(&loss_steps, position, "loss_steps", where, err) ||
+        !read_count(&state->step, position, "step", most, where, err) ||
+        !read_count(&epoch, position, "epoch", INT_MAX, where, err) ||
+        !read_count(&epoch_step, position, "epoch_step", INT_MAX, where, err) ||
+        !read_count(&state->tokens, position, "tokens", most, where, err) ||
+        !read_count(&state->trained_tokens, position, "trained_tokens", most, where, err) ||
+        !read_count(&loss_steps, position, "loss_steps", INT_MAX, where, err) ||
         !read_exact(&state->epochs_done, position, "epochs_done", where, err) ||
         !read_exact(&state->loss_sum, position, "loss_sum", where, err) ||
         !read_exact(&state->total_loss, position, "total_loss", where, err))

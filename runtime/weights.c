@@ -271,6 +271,18 @@ static bool pair_up(const struct program *program, const struct weight_files *fi
     return right;
 }
 
+bool model_check_tensors(const struct program *program, const struct weight_files *files, const char *directory,
+                         struct error *err)
+{
+    int count;
+    struct placed_tensor *wanted = placed_tensors(program->weights, program->weight_groups, &count);
+    struct job *jobs = allocate((size_t)count * sizeof *jobs, "the list of tensors");
+    bool right = pair_up(program, files, directory, wanted, count, jobs, err);
+    free(jobs);
+    placed_tensors_free(wanted, count);
+    return right;
+}
+
 bool model_load(const struct program *program, const struct backend *backend, struct device *device,
                 const char *directory, struct error *err)
 {

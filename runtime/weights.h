@@ -8,6 +8,11 @@
 /* Checks that `directory` is a model of the compiled shape (config.json). */
 bool model_check(const struct program *program, const char *directory, struct error *err);
 
+/* Checks that the files hold every tensor of program->weights with its shape, and none that the program does not know but
+ * those that model_load skips. `directory` begins the message where there are several files. */
+bool model_check_tensors(const struct program *program, const struct weight_files *files, const char *directory,
+                         struct error *err);
+
 /* model_check, then every tensor of program->weights: found with its shape, converted to its memory dtype and uploaded
  * in pieces of bounded size by several threads at once (pieces never overlap). A tensor that is missing, has another
  * shape or that the program does not know is an error; what is known to be harmless is skipped (rotary_emb.inv_freq,

@@ -283,10 +283,11 @@ static void other_targets(void **state)
     fixture_program(&dora, FIXTURE_DORA);
     save(&ground);
     char *path = path_join(ground.adapter, "adapter_model.safetensors");
-    char *expected =
-        format_text("%s: tensor 'base_model.model.model.layers.1.self_attn.q_proj.lora_magnitude_vector' is missing; "
-                    "this program trains it, the adapter has other target_modules or layers",
-                    path);
+    char *expected = format_text(
+        "%s: tensor 'base_model.model.model.layers.1.self_attn.q_proj.lora_magnitude_vector' is missing; "
+        "this program trains it, the adapter has other target_modules or layers: make the program again with the "
+        "adapter's",
+        path);
     dora.program.adapter_config = ground.program->adapter_config;
     assert_null(adapter_open(&dora.program, ground.adapter, &err));
     assert_string_equal(err.text, expected);
@@ -294,7 +295,7 @@ static void other_targets(void **state)
     assert_true(adapter_save(&dora.program, &fixture_backend, ground.device, ground.adapter, "m", &err));
     expected = format_text(
         "%s: tensor 'base_model.model.model.layers.1.self_attn.q_proj.lora_magnitude_vector' is not trained by "
-        "this program; the adapter has other target_modules or layers",
+        "this program; the adapter has other target_modules or layers: make the program again with the adapter's",
         path);
     assert_null(adapter_open(ground.program, ground.adapter, &err));
     assert_string_equal(err.text, expected);

@@ -297,12 +297,15 @@ static void test_the_fingerprint_sees_labels_and_boundaries(void **state)
     assert_true(dataset_fingerprint(&f->data) != fingerprint);
 }
 
+#define ONE_LINE "; a line must hold one whole JSON object, or the file one JSON array"
+
 static void test_broken_files_are_named_by_line(void **state)
 {
     struct fixture *f = *state;
     assert_string_equal(mistake(f, "{\"text\":\"a\"}\n{\"text\": b}\n"),
-                        "data.jsonl:2: broken JSON at character 10 of the sample");
-    assert_string_equal(mistake(f, "{\"text\":\"a\"} {}\n"), "data.jsonl:1: broken JSON at character 14 of the sample");
+                        "data.jsonl:2: broken JSON at character 10 of the sample" ONE_LINE);
+    assert_string_equal(mistake(f, "{\"text\":\"a\"} {}\n"),
+                        "data.jsonl:1: broken JSON at character 14 of the sample" ONE_LINE);
     assert_string_equal(mistake(f, "[{\"text\":\"a\"},\n{\"text\":\n]\n"),
                         "data.jsonl:3: broken JSON at character 10 of the sample");
     assert_string_equal(mistake(f, "[{\"text\":\"a\"},\n"),
@@ -310,7 +313,8 @@ static void test_broken_files_are_named_by_line(void **state)
     assert_string_equal(mistake(f, "[{\"text\":\"a\"}]\nx"),
                         "data.jsonl:2: expected nothing behind the array's ']', found "
                         "more text");
-    assert_string_equal(mistake(f, "{\"text\":\"\xff\"}\n"), "data.jsonl:1: not valid UTF-8 text");
+    assert_string_equal(mistake(f, "{\"text\":\"\xff\"}\n"),
+                        "data.jsonl:1: byte 0xFF is not valid UTF-8 text; save the file as UTF-8");
     assert_string_equal(mistake(f, "{\"text\":\"a\\u0000\"}\n"),
                         "data.jsonl:1: the character \\u0000 cannot be trained on; remove it");
     assert_string_equal(mistake(f, "\"text\"\n"),

@@ -273,12 +273,12 @@ static void another_shape_is_named(void **state)
     assert_true(model_config_check(&compiled, &compiled, "m/config.json", &err));
     assert_false(model_config_check(&compiled, &found, "m/config.json", &err));
     assert_string_equal(err.text,
-                        "m/config.json: hidden_size is 128, but this program was compiled for 64; make one from this "
-                        "model's config.json");
+                        "m/config.json: hidden_size is 128, but this program was compiled for 64; make a program "
+                        "for it from this config.json");
     assert_false(model_config_check(&compiled, &other, "m/config.json", &err));
     assert_string_equal(err.text,
-                        "m/config.json: model_type is mistral, but this program was compiled for llama; make one from "
-                        "this model's config.json");
+                        "m/config.json: model_type is mistral, but this program was compiled for llama; make a "
+                        "program for it from this config.json");
 }
 
 int main(void)

@@ -73,12 +73,13 @@ static void messages(void **state)
         const char *name, *line, *message;
     } cases[] = {
         {"train", "--model m --data d --output o --learning-rat 1",
-         "unknown option --learning-rat; did you mean --learning-rate?; --help lists them all"},
+         "unknown option --learning-rat; did you mean --learning-rate? --help lists them all"},
         {"train", "--xyzzy", "unknown option --xyzzy; --help lists them all"},
-        {"train", "--model m --data d", "train needs --output; see train --help"},
+        {"train", "--model m --data d",
+         "train needs --output, where the adapter, the log and checkpoints go; small train --help lists all options"},
         {"train", "model", "an option is expected, found 'model'; --help lists them"},
-        {"train", "--model --data", "--model: a value is expected behind it"},
-        {"train", "--output", "--output: a value is expected behind it"},
+        {"train", "--model --data", "--model: a value is expected behind it, found the option --data"},
+        {"train", "--output", "--output: a value is expected behind it, found nothing"},
         {"train", "--output \"\"", "--output: a path is expected, found nothing"},
         {"train", "--max-steps ten", "--max-steps: a whole number is expected, found 'ten'"},
         {"train", "--max-steps 1.5", "--max-steps: a whole number is expected, found '1.5'"},
@@ -90,11 +91,9 @@ static void messages(void **state)
         {"train", "--warmup-ratio 2", "--warmup-ratio: a number from 0 to 1 is expected, found '2'"},
         {"train", "--shuffle maybe", "--shuffle: true or false is expected, found 'maybe'"},
         {"train", "--lr-scheduler-type line",
-         "--lr-scheduler-type: one of "
-         "linear|cosine|constant|constant_with_warmup|cosine_with_restarts|cosine_with_min_lr|polynomial|inverse_sqrt "
-         "is "
-         "expected, found 'line'"},
-        {"info", "--device gpu", "--device: one of auto|cpu|cuda is expected, found 'gpu'"},
+         "--lr-scheduler-type: one of linear, cosine, constant, constant_with_warmup, cosine_with_restarts, "
+         "cosine_with_min_lr, polynomial, inverse_sqrt is expected, found 'line'; did you mean linear?"},
+        {"info", "--device gpu", "--device: one of auto, cpu, cuda is expected, found 'gpu'"},
         {"info", "--threads 0", "--threads: a number from 1 to 4096 is expected, found '0'"},
     };
     struct fixture_program fixture;
@@ -116,14 +115,14 @@ static void train_settings(void **state)
     struct error err = {0};
     struct train_config config;
     fixture_program(&fixture, 0);
-    char line[] =
-        "--model m --data d --output o --learning-rate 0.25 --seed 7 --shuffle false --lr-scheduler-type cosine "
-        "--max-length 4 --min-lr 0.5";
+    char line[] = "--model m --data d --output o --learning-rate 0.25 --seed 7 --shuffle false --lr-scheduler-type "
+                  "cosine_with_min_lr "
+                  "--max-length 4 --min-lr 0.5";
     struct options *options = parse(&fixture, "train", line, &err);
     assert_true(train_config_from_options(&config, options, &err));
     assert_true(config.learning_rate == 0.25 && config.min_lr == 0.5 && config.seed == 7 && !config.shuffle);
     assert_int_equal(config.max_length, 4);
-    assert_string_equal(config.lr_scheduler_type, "cosine");
+    assert_string_equal(config.lr_scheduler_type, "cosine_with_min_lr");
     assert_int_equal(config.per_device_train_batch_size, fixture.program.train.per_device_train_batch_size);
     assert_int_equal(config.max_steps, -1);
     options_free(options);
