@@ -314,6 +314,12 @@ static void add_set_name(const struct plan *plan, cJSON *json, int set)
     cJSON_AddStringToObject(json, "set", set < 0 ? "" : plan->graph->sets[set].name);
 }
 
+/* Whether recomputing stops before the forward pass is through. */
+static bool is_cut(const struct layer_kind *kind)
+{
+    return kind->recompute && kind->graph.recompute_count < kind->graph.forward_count;
+}
+
 static cJSON *kinds_json(const struct plan *plan)
 {
     cJSON *list = cJSON_CreateArray();
@@ -328,6 +334,7 @@ static cJSON *kinds_json(const struct plan *plan)
         cJSON_AddBoolToObject(json, "input_gradient", kind->input_gradient);
         cJSON_AddBoolToObject(json, "recompute", kind->recompute);
         cJSON_AddNumberToObject(json, "recompute_count", graph->recompute_count);
+        cJSON_AddBoolToObject(json, "cut", is_cut(kind));
         cJSON_AddNumberToObject(json, "count", kind->count);
         cJSON_AddItemToObject(json, "layers", layers_json(kind->layers, kind->count));
         cJSON_AddItemToObject(json, "stretches", stretches_json(kind->layers, kind->count));
@@ -383,6 +390,7 @@ static cJSON *runs_json(const struct plan *plan)
         cJSON_AddNumberToObject(json, "last", last);
         cJSON_AddBoolToObject(json, "trains", kind->trains);
         cJSON_AddBoolToObject(json, "recompute", kind->recompute);
+        cJSON_AddBoolToObject(json, "cut", is_cut(kind));
         cJSON_AddItemToArray(list, json);
         layer = last + 1;
     }

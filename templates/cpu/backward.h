@@ -54,15 +54,16 @@ static void backward(struct device *s)
 {
 //@ for i = #plan.runs, 1, -1 do
 //@   local run = plan.runs[i]
+//@   local again = run.cut and ", true" or ""
 //@   if run.trains then
 //@     if run.first == run.last then
 //@       if run.recompute then
-    $(run.kind)_layer_fwd(s, $(run.first), true);
+    $(run.kind)_layer_fwd(s, $(run.first)$(again));
 //@       end
     $(run.kind)_layer_bwd(s, $(run.first));
 //@     elseif run.recompute then
     for (int layer = $(run.last); layer >= $(run.first); layer--) {
-        $(run.kind)_layer_fwd(s, layer, true);
+        $(run.kind)_layer_fwd(s, layer$(again));
         $(run.kind)_layer_bwd(s, layer);
     }
 //@     else

@@ -13,7 +13,7 @@
 //@ for _, kind in ipairs(plan.kinds) do
 //@   local f = kind.forward
 /* $(comma(math.floor(f.flops / 1000))) kFLOP per token. */
-//@   if kind.recompute then
+//@   if kind.cut then
 static void $(kind.name)_layer_fwd(struct device *s, int layer, bool again)
 //@   else
 static void $(kind.name)_layer_fwd(struct device *s, int layer)
@@ -44,7 +44,7 @@ static void $(kind.name)_layer_fwd(struct device *s, int layer)
 
 //@   local grouped = false
 //@   for i, op in ipairs(f.operations) do
-//@     if kind.recompute and i == kind.recompute_count + 1 then
+//@     if kind.cut and i == kind.recompute_count + 1 then
     if (again) /* the backward pass reads nothing that is computed below */
         return;
 //@     end
@@ -71,7 +71,7 @@ static void forward(struct device *s)
     embedding_fwd(s->input[0], s->weights->embed_tokens, s->ids, s->T);
 //@ end
 //@ for _, run in ipairs(plan.runs) do
-//@   local again = run.recompute and ", false" or ""
+//@   local again = run.cut and ", false" or ""
 //@   if run.first == run.last then
     $(run.kind)_layer_fwd(s, $(run.first)$(again));
 //@   else
