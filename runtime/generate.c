@@ -66,8 +66,12 @@ static bool read_messages(struct request *request, const struct session *session
         return false;
     struct dialogue dialogue = {0};
     const cJSON *messages = cJSON_IsObject(json) ? cJSON_GetObjectItemCaseSensitive(json, "messages") : json;
-    bool ok =
-        data_dialogue_of_messages(&dialogue, messages, path, err) && encode_dialogue(request, session, &dialogue, err);
+    bool ok = data_dialogue_of_messages(&dialogue, messages, path, err);
+    if (ok && !encode_dialogue(request, session, &dialogue, err)) {
+        char *text = format_text("%s: %s", path, err->text);
+        ok = error_set(err, "%s", text);
+        free(text);
+    }
     dialogue_free(&dialogue);
     cJSON_Delete(json);
     return ok;
