@@ -49,6 +49,7 @@ $(wrap("    " .. op.call))
 
 //@   end
 //@ end
+//@ if plan.final_gradient then
 /* From the last layer's output, whose gradient the head has left in s->dx. */
 static void backward(struct device *s)
 {
@@ -76,5 +77,8 @@ static void backward(struct device *s)
     embedding_bwd(s->gradients->embed_tokens, s->dx, s->ids, s->T);
 //@ end
 }
+//@ else
+/* Nothing but the head trains, so no gradient goes below it. */
+//@ end
 
 #endif

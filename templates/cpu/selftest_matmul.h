@@ -91,6 +91,12 @@ static void check_nt(struct selftest *s, const char *kernel, const float *found,
     selftest_free(all, 4);
 }
 
+//@ local any_backward, any_gradient = false, false
+//@ for _, p in ipairs(plan.products) do
+//@   any_backward = any_backward or p.backward
+//@   any_gradient = any_gradient or p.weight_gradient
+//@ end
+//@ if any_backward then
 /* found [T][K] at some columns against dy W. */
 static void check_nn(struct selftest *s, const char *kernel, const float *found, const float *dy,
                      const struct selftest_matrix *w, int T, int N, int K)
@@ -111,9 +117,6 @@ static void check_nn(struct selftest *s, const char *kernel, const float *found,
     selftest_free(all, 4);
 }
 
-//@ local any_gradient = false
-//@ for _, p in ipairs(plan.products) do
-//@   any_gradient = any_gradient or p.weight_gradient
 //@ end
 //@ if any_gradient then
 typedef void weight_gradient(float *dw, const float *dy, const float *x, int T);
