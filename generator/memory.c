@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { ROW_STEP = 16, MAX_HEAD_ROWS = 512, LOGITS_BYTES = 128 << 20, MAX_PROMPT_ROWS = 256 };
+enum { ROW_STEP = 16, MAX_HEAD_ROWS = 512, LOGITS_BYTES = 256 << 20, MAX_PROMPT_ROWS = 256 };
 
 static bool overlap(const struct value *a, const struct value *b)
 {
