@@ -27,14 +27,15 @@ struct device_request {
 
 /* One micro-batch: segments (samples) laid end to end, no padding. */
 struct batch {
-    int tokens;               /* T <= program.train.per_device_train_batch_size * program.train.max_length */
-    const int32_t *ids;       /* [T] */
-    const int32_t *labels;    /* [T] already shifted: what position t has to predict, or -100 (each segment's last is -100) */
-    int segments;             /* S */
-    const int32_t *starts;    /* [S + 1] first token of each segment; starts[S] == T. Positions restart at each */
-    const uint32_t *samples;  /* [S] dropout key of each segment: its sample's place in the run */
-    uint64_t seed;            /* dropout key */
-    uint32_t step;            /* dropout key: optimizer step, counted from 0 */
+    int tokens;         /* T <= program.train.per_device_train_batch_size * program.train.max_length */
+    const int32_t *ids; /* [T] */
+    const int32_t
+        *labels;  /* [T] already shifted: what position t has to predict, or -100 (each segment's last is -100) */
+    int segments; /* S */
+    const int32_t *starts;   /* [S + 1] first token of each segment; starts[S] == T. Positions restart at each */
+    const uint32_t *samples; /* [S] dropout key of each segment: its sample's place in the run */
+    uint64_t seed;           /* dropout key */
+    uint32_t step;           /* dropout key: optimizer step, counted from 0 */
 };
 
 struct evaluation {

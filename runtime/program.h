@@ -60,7 +60,7 @@ struct train_config {
     long long max_samples;                                       /* 0: all */
     bool shuffle;
     bool assistant_only_loss;
-    bool packing; /* fill T up to batch x max_length instead of counting samples */
+    bool packing;                /* fill T up to batch x max_length instead of counting samples */
     bool gradient_checkpointing; /* compiled */
 };
 
@@ -68,7 +68,7 @@ struct train_config {
 struct memory_plan {
     size_t weights, adapters; /* gradients and each of the two moments are as large as adapters */
     size_t saved;             /* activations kept from forward to backward, all layers, T at its maximum */
-    size_t scratch;           /* the arena's other part: values that live within one layer, and the head's logits block */
+    size_t scratch; /* the arena's other part: values that live within one layer, and the head's logits block */
     size_t generate_scratch, kv_cache;
 };
 
@@ -86,7 +86,7 @@ struct program {
     const char *adapter_config; /* adapter_config.json as PEFT writes it, base_model_name_or_path null */
     const char *placement;      /* the table of --dump=placement, for info */
     struct train_config train;
-    int max_context; /* inference.max_context: capacity of the KV cache in tokens */
+    int max_context;                /* inference.max_context: capacity of the KV cache in tokens */
     const struct chat_format *chat; /* NULL: the recipe has none */
 
     const struct tensor_group *weights; /* frozen, as in the base model's safetensors */

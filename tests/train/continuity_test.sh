@@ -1,12 +1,12 @@
 # What must not change a run: how its window is cut into micro-batches, how many threads compute it, and whether it was interrupted.
 
 # train_stories OUTPUT FLAG...: a short run on the stories case's data, from its initial adapter. With before=exec it takes the
-# place of the shell.
+# place of the shell; with resumed=--resume it goes on from a checkpoint instead.
 train_stories() {
     local output=$1
     shift
     ${before:-} "$(program stories_text)" train --model "$data/stories260K" --data "$data/cases/stories_text/train.jsonl" \
-        --init-adapter "$data/cases/stories_text/init_adapter" --learning-rate 0.003 --logging-steps 1 --max-steps 14 \
+        ${resumed:---init-adapter "$data/cases/stories_text/init_adapter"} --learning-rate 0.003 --logging-steps 1 --max-steps 14 \
         --output "$output" "$@"
 }
 
@@ -50,7 +50,7 @@ test_an_interrupted_run_goes_on_to_the_same_bits() {
     expect_code 130
     expect_err "--resume goes on from it"
     expect_no_file "$work/parts/adapter_model.safetensors"
-    succeed train_stories "$work/parts" --resume
+    resumed=--resume succeed train_stories "$work/parts"
     expect_err "resuming from $work/parts/checkpoint-"
     expect_same_file "$work/whole/adapter_model.safetensors" "$work/parts/adapter_model.safetensors"
     column loss "$work/whole/metrics.jsonl" >"$work/a.txt"
