@@ -105,7 +105,7 @@ static int hexadecimal(char c)
 /* The byte of a token spelled <0xXX>, or -1. */
 static int fallback_byte(const char *text, size_t length)
 {
-    if (length != 6 || memcmp(text, "<0x", 3) != 0 || text[5] != '>') {
+    if (!text || length != 6 || memcmp(text, "<0x", 3) != 0 || text[5] != '>') {
         return -1;
     }
     int high = hexadecimal(text[3]), low = hexadecimal(text[4]);
