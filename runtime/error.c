@@ -28,7 +28,7 @@ bool error_usage(struct error *err, const char *format, ...)
     return false;
 }
 
-static _Noreturn void out_of_memory(size_t size, const char *what)
+_Noreturn void out_of_memory(size_t size, const char *what)
 {
     fprintf(stderr, "out of memory: %zu bytes wanted for %s\n", size, what);
     exit(EXIT_FAILED);

@@ -23,7 +23,10 @@ bool error_set(struct error *err, const char *format, ...) __attribute__((format
 /* The same for a mistake on the command line: exit code EXIT_USAGE. */
 bool error_usage(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* malloc and realloc that cannot return NULL: out of memory prints what was wanted for `what` and exits 1. Sizes in bytes;
+/* What every allocator here does when there is no memory: prints what was wanted for `what` and exits 1. */
+_Noreturn void out_of_memory(size_t size, const char *what);
+
+/* malloc and realloc that cannot return NULL: it is out_of_memory then. Sizes in bytes;
  * the memory of allocate is zeroed. free() them. */
 void *allocate(size_t size, const char *what);
 void *reallocate(void *old, size_t size, const char *what);

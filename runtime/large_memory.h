@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-/* Cannot return NULL: out of memory prints what was wanted for `what` and exits 1. Free it with the same size. */
+/* Cannot return NULL: it is out_of_memory (error.h) then. Free it with the same size. */
 void *large_allocate(size_t size, const char *what);
 void large_free(void *memory, size_t size); /* NULL is fine */
 
