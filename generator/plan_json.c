@@ -103,10 +103,7 @@ static cJSON *products_json(const struct plan *plan)
         cJSON_AddStringToObject(json, "K_name", product->K_name);
         cJSON_AddBoolToObject(json, "bias", product->bias);
         cJSON_AddBoolToObject(json, "residual", product->residual);
-        cJSON_AddBoolToObject(json, "forward", true);
         cJSON_AddBoolToObject(json, "backward", product->backward);
-        cJSON_AddBoolToObject(json, "accumulate", false);
-        cJSON_AddBoolToObject(json, "decode", true);
         cJSON_AddBoolToObject(json, "weight_gradient", product->weight_gradient);
         cJSON_AddNumberToObject(json, "flops", 2.0 * product->N * product->K);
         cJSON_AddItemToArray(list, json);

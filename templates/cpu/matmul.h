@@ -389,7 +389,7 @@ ALWAYS_INLINE void decode_rows(float *y, int y_stride, const float *x, struct op
 
 //@ local kinds = { { name = "decode_weights", type = "weight_t", weights = true } }
 //@ for _, p in ipairs(plan.products) do
-//@   if p.weight_gradient and p.decode then kinds[2] = { name = "decode_floats", type = "float", weights = false } end
+//@   if p.weight_gradient then kinds[2] = { name = "decode_floats", type = "float", weights = false } end
 //@ end
 //@ for _, kind in ipairs(kinds) do
 /* y [M][N] = x [M][K] W^T (+ bias) (+ residual), W of $(kind.type), M from 1 to 8. */
@@ -432,7 +432,6 @@ $(wrap("NOINLINE void " .. kind.name .. "(float *y, const float *x, const " .. k
 //@   local extra = (p.bias and ", const float *bias" or "") .. (p.residual and ", const float *residual" or "")
 //@   local given = (p.bias and "bias" or "NULL") .. ", " .. (p.residual and "residual" or "NULL")
 //@   local plus = (p.bias and " + bias" or "") .. (p.residual and " + residual" or "")
-//@   if p.forward then
 /* y [T][$(p.N_name)] = x [T][$(p.K_name)] W^T$(plus), W [$(p.N_name)][$(p.K_name)]; $(comma(p.flops)) FLOP a token. Bound by arithmetic
  * from some tens of tokens on, by reading W below. */
 NOINLINE void $(fwd)(float *y, const float *x, const $(type) *w$(extra), int T)
@@ -441,13 +440,12 @@ NOINLINE void $(fwd)(float *y, const float *x, const $(type) *w$(extra), int T)
     matmul_nt(y, $(p.N_name), x, $(p.K_name), weights, T, $(p.N_name), $(p.K_name), 1, false, $(given));
 }
 
-//@   end
 //@   if p.backward then
-/* dx [T][$(p.K_name)] $(p.accumulate and "+=" or "=") dy [T][$(p.N_name)] W; $(comma(p.flops)) FLOP a token. */
+/* dx [T][$(p.K_name)] = dy [T][$(p.N_name)] W; $(comma(p.flops)) FLOP a token. */
 NOINLINE void $(bwd)(float *dx, const float *dy, const $(type) *w, int T)
 {
     const struct operand weights = {w, $(p.K_name), false, $(weights)};
-    matmul_nn(dx, $(p.K_name), dy, $(p.N_name), weights, T, $(p.K_name), $(p.N_name), 1, $(p.accumulate));
+    matmul_nn(dx, $(p.K_name), dy, $(p.N_name), weights, T, $(p.K_name), $(p.N_name), 1, false);
 }
 
 //@   end
@@ -459,13 +457,11 @@ NOINLINE void $(dw)(float *dw, const float *dy, const float *x, int T)
 }
 
 //@   end
-//@   if p.decode then
 /* y [M][$(p.N_name)] = x [M][$(p.K_name)] W^T$(plus) for M from 1 to 8 rows: reads W once, bound by that. */
 static void $(decode)(float *y, const float *x, const $(type) *w$(extra), int M)
 {
     $(decode_kind)(y, x, w, $(given), M, $(p.N_name), $(p.K_name));
 }
 
-//@   end
 //@ end
 #endif

@@ -197,13 +197,11 @@ static void $(check)(struct selftest *s)
     $(symbol)_bwd(dx_one, dy + 5 * (size_t)N, $(stored), 1);
     selftest_same(s, "$(symbol)_bwd", "a row alone", dx + 5 * K, dx_one, K);
 //@   end
-//@   if p.decode then
     for (int M = 1; M <= 8; M++) {
 #pragma omp parallel num_threads(s->threads)
         $(symbol)_decode(y, x, $(stored)$(extra), M);
         check_nt(s, "$(symbol)_decode", y, x, &w, $(given), M, N, K);
     }
-//@   end
 //@   if p.weight_gradient then
     check_weight_gradient(s, "$(symbol)_dw", $(symbol)_dw, dy, x, N, K);
     free(floats);
