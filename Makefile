@@ -1,7 +1,7 @@
 # lorac: a recipe becomes a C program that fine-tunes one model shape.
 #
 #   make recipe=NAME [set="lora.r=16 ..."]   recipes/NAME.lua (or a path) -> generated/NAME/ -> build/NAME
-#   make demo | test | setup | clean | help
+#   make demo | test | fuzz | setup | clean | help
 #
 # build/lorac is the generator, build/runtime/liblorac.a what every program links; both are brought up to date first. Variables
 # to override: CC, CFLAGS (added to ours), WARNINGS, build (where everything is built), backends.
@@ -32,7 +32,7 @@ kernel_flags := -O3 -fno-math-errno -fno-trapping-math $(flags)
 
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.PHONY: all setup lib program compile demo test unit_tests train_tools programs clean help
+.PHONY: all setup lib program compile demo test unit_tests train_tools programs fuzz fuzz_targets clean help
 
 # ---- what to make when no goal is named: the recipe's program, or the tools alone ----
 
@@ -49,6 +49,7 @@ help:
 	@echo "make recipe=NAME set=\"lora.r=16 lora.target_modules=q_proj,v_proj\"    with fields changed: build/NAME+HASH"
 	@echo "make demo                   train a small chat model in the repository, and see the difference"
 	@echo "make test                   everything that is tested"
+	@echo "make fuzz [seconds=60]      the parsers under libFuzzer, so long each [targets=\"NAME ...\"]"
 	@echo "make setup                  only install what is missing"
 	@echo "make clean                  remove build/"
 	@echo "recipes: $(patsubst recipes/%.lua,%,$(wildcard recipes/*.lua))"
@@ -94,7 +95,7 @@ ifdef recipe
 recipe_file := $(if $(filter %.lua,$(recipe)),$(recipe),recipes/$(recipe).lua)
 set_hash := $(if $(strip $(set)),+$(shell echo '$(strip $(set))' | sha1sum | cut -c1-7))
 name := $(basename $(notdir $(recipe_file)))$(set_hash)
-ifneq ($(filter generated libraries lorac objects runtime generator tests sanitize demo.out,$(name)),)
+ifneq ($(filter generated libraries lorac objects runtime generator tests sanitize fuzz demo.out,$(name)),)
 $(error a recipe cannot be called '$(name)': build/$(name) is something else)
 endif
 
@@ -195,5 +196,30 @@ test:
 	@CC="$(CC)" sh runtime/libraries/setup.sh $(libraries) test
 	@MAKE='$(MAKE)' filter='$(filter)' bash tests/run.sh $(parts)
 
+# ---- fuzzing: tests/fuzz/README.md ----
+
+# Every tests/fuzz/NAME.c is one target, linked with tests/fuzz/support/. All is compiled with clang into a folder of its own, with
+# one thread: what is fuzzed computes nothing.
+seconds := 60
+all_targets := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
+targets := $(all_targets)
+fuzz_programs := $(all_targets:%=$(build)/tests/fuzz/%)
+fuzz_support := $(patsubst %.c,$(build)/%.o,$(wildcard tests/fuzz/support/*.c))
+sanitizers := address,undefined
+
+fuzz:
+	@CC="$(CC)" sh runtime/libraries/setup.sh $(libraries) fuzz
+	@$(MAKE) fuzz_targets build=build/fuzz CC=clang setup_done=1 \
+	    CFLAGS="-fno-openmp -g -fsanitize=fuzzer-no-link,$(sanitizers) -fno-sanitize-recover=all"
+	@sh tests/fuzz/run.sh build/fuzz $(seconds) $(targets)
+
+fuzz_targets: $(targets:%=$(build)/tests/fuzz/%)
+	@:
+
+$(fuzz_programs): %: %.o $(fuzz_support) $(build)/runtime/liblorac.a
+	@echo "  link  $@"
+	@$(CC) $(CFLAGS) -fsanitize=fuzzer,$(sanitizers) $^ @$(libraries)/link-program -o $@
+
+-include $(fuzz_programs:=.d) $(fuzz_support:.o=.d)
 -include $(generator_objects:.o=.d) $(runtime_objects:.o=.d) $(unit_tests:=.d) $(train_tools:=.d)
 .SECONDARY:

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Finds the libraries that lorac and its programs link, and brings those that are missing. `make setup` calls it.
 #
-#   setup.sh DIR [test]     test: the tools of `make test` as well
+#   setup.sh DIR [test | fuzz]     test, fuzz: the tools of `make test`, of `make fuzz` as well
 #
 # Missing Debian packages are installed through apt where we are root, and named where we are not. Everything is linked
 # statically but glibc; Debian has no static cJSON, so one is built from Debian's source package, fetched with a sources list
@@ -47,6 +47,11 @@ lua_library() {
     done
 }
 
+have_fuzzer() {
+    echo 'int LLVMFuzzerTestOneInput(const char *data, long size) { return !data && size; }' |
+        clang -fsanitize=fuzzer,address,undefined -x c - -o "$dir/fuzzer-probe" 2>/dev/null && rm -f "$dir/fuzzer-probe"
+}
+
 missing_packages() {
     { [ -n "$(lua_include)" ] && [ -n "$(lua_library)" ]; } || echo liblua5.4-dev
     { have_header pcre2.h -DPCRE2_CODE_UNIT_WIDTH=8 && [ -n "$(static_library libpcre2-8.a)" ]; } || echo libpcre2-dev
@@ -55,6 +60,10 @@ missing_packages() {
         have_header cmocka.h -include stdarg.h -include stddef.h -include stdint.h -include setjmp.h || echo libcmocka-dev
         command -v clang-format >/dev/null || echo clang-format
         command -v clang-tidy >/dev/null || echo clang-tidy
+    fi
+    if [ "$wanted" = fuzz ]; then
+        have_fuzzer || echo clang libclang-rt-dev
+        CC=clang have_header omp.h || echo libomp-dev
     fi
 }
 
