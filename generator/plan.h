@@ -82,6 +82,7 @@ struct recipe_train {
     bool shuffle, assistant_only_loss, packing;
     enum { CHECKPOINTING_OFF, CHECKPOINTING_ON, CHECKPOINTING_AUTO } gradient_checkpointing;
     double memory_budget; /* bytes; 0: none */
+    cJSON *data_fields;   /* {"messages": "dialog"}: the members of struct data_fields that are mapped; or NULL */
 };
 
 struct recipe {

@@ -1,5 +1,7 @@
 #include "plan_json.h"
 
+#include "../runtime/data_fields.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +45,25 @@ static cJSON *model_json(const struct model_config *model)
     return json;
 }
 
+/* A list, because its order is the output's; null where nothing is mapped. */
+static cJSON *data_fields_json(const cJSON *mapped)
+{
+    if (!mapped || !mapped->child)
+        return cJSON_CreateNull();
+    cJSON *list = cJSON_CreateArray();
+    const char *field;
+    for (int i = 0; (field = data_field_name(i)); i++) {
+        const cJSON *name = cJSON_GetObjectItemCaseSensitive(mapped, field);
+        if (!name)
+            continue;
+        cJSON *json = cJSON_CreateObject();
+        cJSON_AddStringToObject(json, "field", field);
+        cJSON_AddStringToObject(json, "name", name->valuestring);
+        cJSON_AddItemToArray(list, json);
+    }
+    return list;
+}
+
 static cJSON *train_json(const struct recipe_train *train)
 {
     cJSON *json = cJSON_CreateObject();
@@ -75,6 +96,7 @@ static cJSON *train_json(const struct recipe_train *train)
     cJSON_AddBoolToObject(json, "shuffle", train->shuffle);
     cJSON_AddBoolToObject(json, "assistant_only_loss", train->assistant_only_loss);
     cJSON_AddBoolToObject(json, "packing", train->packing);
+    cJSON_AddItemToObject(json, "data_fields", data_fields_json(train->data_fields));
     return json;
 }
 

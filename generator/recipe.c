@@ -141,6 +141,7 @@ void recipe_free(struct recipe *recipe)
     free(lora->layers_to_transform);
     free(lora->init_lora_weights);
     free(recipe->train.lr_scheduler_type);
+    cJSON_Delete(recipe->train.data_fields);
     cJSON_Delete(recipe->chat);
     source_lines_free(recipe->lines);
     string_list_free(&recipe->overrides);

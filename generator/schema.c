@@ -87,6 +87,7 @@ static const struct schema_field fields[] = {
     {"train.shuffle", read_bool, AT(train.shuffle), .fallback = true},
     {"train.assistant_only_loss", read_bool, AT(train.assistant_only_loss), .fallback = true},
     {"train.packing", read_bool, AT(train.packing)},
+    {"train.data_fields", .read = read_data_fields},
     {"train.gradient_checkpointing", read_checkpointing, AT(train.gradient_checkpointing)},
     {"train.memory_budget", read_bytes, AT(train.memory_budget)},
 

@@ -34,7 +34,7 @@ bool schema_read(struct recipe *recipe, const cJSON *table, struct messages *mes
 schema_reader read_section, read_model, read_chat, read_int, read_long, read_number, read_bool, read_choice, read_fixed;
 schema_reader read_target_modules, read_exclude_modules, read_names, read_pattern, read_layers, read_init,
     read_checkpointing;
-schema_reader read_bytes, read_four_bits, read_warmup, read_max_steps;
+schema_reader read_bytes, read_four_bits, read_warmup, read_max_steps, read_data_fields;
 
 /* "the string 'x'", "0.5", "a table" (free() it). */
 char *schema_describe(const cJSON *value);

@@ -1,6 +1,8 @@
-/* Readers of the fields of `lora` that hold lists and tables. */
+/* Readers of the fields that hold lists and tables. */
+#include "../runtime/data_fields.h"
 #include "schema.h"
 #include "source_lines.h"
+#include "suggest.h"
 
 #include <limits.h>
 #include <math.h>
@@ -151,4 +153,38 @@ void read_layers(const struct schema_field *field, const cJSON *value, struct re
             wrong_item(path, item, recipe, messages, wanted);
         free(path);
     }
+}
+
+/* A mapped name must be a field's, and be mapped to a name. */
+static void read_data_field(const cJSON *item, struct recipe *recipe, struct messages *messages)
+{
+    const char *names[sizeof(struct data_fields) / sizeof(const char *)];
+    int count = 0;
+    bool known = false;
+    for (const char *name; (name = data_field_name(count)); names[count++] = name)
+        known = known || strcmp(name, item->string) == 0;
+    char *path = format_text("train.data_fields.%s", item->string);
+    const char *near = suggest(item->string, names, count);
+    if (!known && near)
+        recipe_mistake(messages, recipe, path, "no form of data has this field; did you mean '%s'?", near);
+    else if (!known)
+        recipe_mistake(messages, recipe, path, "no form of data has this field; runtime/data_fields.h lists them");
+    else if (!cJSON_IsString(item) || !*item->valuestring)
+        wrong_item(path, item, recipe, messages, "the name of a field in the data files");
+    else
+        cJSON_AddStringToObject(recipe->train.data_fields, item->string, item->valuestring);
+    free(path);
+}
+
+void read_data_fields(const struct schema_field *field, const cJSON *value, struct recipe *recipe,
+                      struct messages *messages)
+{
+    if (!cJSON_IsObject(value)) {
+        wrong_item(field->path, value, recipe, messages,
+                   "a table such as { messages = \"dialog\", role = \"speaker\" }");
+        return;
+    }
+    recipe->train.data_fields = cJSON_CreateObject();
+    for (const cJSON *item = value->child; item; item = item->next)
+        read_data_field(item, recipe, messages);
 }

@@ -5,7 +5,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include "commands.h"
-#include "dataset_format.h"
+#include "dataset_dialogue.h"
 #include "generator.h"
 #include "interrupt.h"
 
@@ -27,10 +27,7 @@ static void add_turn(struct conversation *conversation, const char *role, const 
 {
     struct dialogue *dialogue = &conversation->dialogue;
     char *content = format_text("%.*s", (int)length, text);
-    dialogue->owned =
-        reallocate(dialogue->owned, (size_t)(dialogue->owned_count + 1) * sizeof *dialogue->owned, "a conversation");
-    dialogue->owned[dialogue->owned_count++] = content;
-    dialogue_add(dialogue, role, content);
+    dialogue_add(dialogue, role, dialogue_own(dialogue, content));
 }
 
 static void cut_turns(struct conversation *conversation, int count)

@@ -104,7 +104,7 @@ static bool check_format(struct loading *loading, int file, int line, bool first
 {
     enum data_format format;
     char *where = place_of(loading, file, line);
-    bool ok = data_format_recognise(&format, json, where, err);
+    bool ok = data_format_recognise(&format, &loading->request->fields, json, where, err);
     if (ok && !first && format != loading->formats[file])
         ok = error_set(err, "%s: a file holds one data format: expected %s as above, found %s; split the file", where,
                        data_format_name(loading->formats[file]), data_format_name(format));
@@ -188,7 +188,9 @@ static bool check_any(const struct dataset *data, const struct dataset_request *
 bool dataset_load(struct dataset *data, const struct dataset_request *request, struct error *err)
 {
     size_t files = (size_t)request->file_count;
-    struct loading loading = {.data = data, .request = request};
+    struct dataset_request complete = *request;
+    struct loading loading = {.data = data, .request = &complete};
+    data_fields_complete(&complete.fields);
     *data = (struct dataset){.files = allocate(files * sizeof *data->files, "data files")};
     memcpy(data->files, request->files, files * sizeof *data->files);
     loading.readers = allocate(files * sizeof *loading.readers, "data files");

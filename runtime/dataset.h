@@ -1,7 +1,7 @@
 /* Data files as tokens: read, recognised, tokenized, truncated, counted; then held in memory until the run ends.
  *
  * Forms of a sample, told by its keys (dataset_format.h): instruction, messages, conversations, prompt + completion, text,
- * input_ids. A file holds one form; several files may differ, and follow each other in the order given. What is trained of each
+ * input_ids; the recipe may map fields' names. A file holds one form; several files may differ, and follow each other in the order given. What is trained of each
  * form: dataset_encode.h.
  *
  * A sample over max_length keeps its start. One that then has no label to train is dropped. Both are counted; if nothing remains
@@ -10,6 +10,7 @@
 #ifndef LORAC_DATASET_H
 #define LORAC_DATASET_H
 
+#include "data_fields.h"
 #include "error.h"
 
 #include <stdint.h>
@@ -55,6 +56,7 @@ struct dataset_request {
     int vocab_size;
     int max_length;
     bool assistant_only_loss;
+    struct data_fields fields;
     long long max_samples; /* 0: all; otherwise that many of the files' samples, after the seeded shuffle */
     bool shuffle;          /* false: max_samples takes the first ones */
     long long seed;

@@ -1,6 +1,22 @@
 #include "dataset_encode.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+/* With all tokens trained, only an assistant's turn has a span by which it can be left out. */
+static bool check_excluded(const struct dataset_request *request, const struct dialogue *dialogue, const char *where,
+                           struct error *err)
+{
+    for (int i = 0; i < dialogue->count && !request->assistant_only_loss; i++) {
+        if (dialogue->excluded[i] && strcmp(dialogue->turns[i].role, "assistant") != 0)
+            return error_set(
+                err,
+                "%s: message %d: without assistant_only_loss only an assistant's turn can be excluded from "
+                "training, found role '%.40s'",
+                where, i + 1, dialogue->turns[i].role);
+    }
+    return true;
+}
 
 bool encode_chat(struct encoded *encoded, const struct dataset_request *request, const struct dialogue *dialogue,
                  const char *where, struct error *err)
@@ -13,15 +29,11 @@ bool encode_chat(struct encoded *encoded, const struct dataset_request *request,
     for (size_t i = 0; ok && i < ids.count; i++) {
         while (span < spans.count && spans.item[span].end <= i)
             span++;
-        bool trained = !request->assistant_only_loss || (span < spans.count && spans.item[span].begin <= i);
+        bool inside = span < spans.count && spans.item[span].begin <= i;
+        bool trained = inside ? !dialogue->excluded[spans.item[span].message] : !request->assistant_only_loss;
         encoded_push(encoded, ids.id[i], trained ? ids.id[i] : IGNORED_LABEL);
     }
     chat_spans_free(&spans);
     ids_free(&ids);
-    if (!ok) {
-        char *text = format_text("%s: %s", where, err->text);
-        error_set(err, "%s", text);
-        free(text);
-    }
-    return ok;
+    return ok ? check_excluded(request, dialogue, where, err) : encode_at(where, err);
 }

@@ -32,6 +32,7 @@ bool dataset_from_options(struct dataset *data, const struct session *session, c
         .vocab_size = session->program->model.vocab_size,
         .max_length = config->max_length,
         .assistant_only_loss = config->assistant_only_loss,
+        .fields = config->data_fields,
         .max_samples = config->max_samples,
         .shuffle = config->shuffle,
         .seed = config->seed,

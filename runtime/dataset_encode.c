@@ -24,8 +24,7 @@ void encoded_push(struct encoded *encoded, int32_t id, int32_t label)
     encoded->labels[encoded->count++] = label;
 }
 
-/* `where: message` for what the tokenizer says. */
-static bool add_place(const char *where, struct error *err)
+bool encode_at(const char *where, struct error *err)
 {
     char *text = format_text("%s: %s", where, err->text);
     error_set(err, "%s", text);
@@ -45,7 +44,7 @@ static bool encode_text(struct encoded *encoded, const struct dataset_request *r
         return error_set(err, "%s: tokenizer_config.json names no eos_token, with which text ends", where);
     if (!tokenizer_encode(tokenizer, text, length, true, &ids, err)) {
         ids_free(&ids);
-        return add_place(where, err);
+        return encode_at(where, err);
     }
     for (size_t i = 0; i < ids.count; i++) {
         size_t end = i + 1 < ids.count ? ids.start[i + 1] : length;
@@ -69,8 +68,8 @@ static bool encode_completion(struct encoded *encoded, const struct dataset_requ
 static bool encode_prompt(struct encoded *encoded, const struct dataset_request *request, const cJSON *sample,
                           const char *where, struct error *err)
 {
-    const char *prompt = data_text(sample, "prompt", where, err);
-    const char *completion = prompt ? data_text(sample, "completion", where, err) : NULL;
+    const char *prompt = data_text(sample, request->fields.prompt, where, err);
+    const char *completion = prompt ? data_text(sample, request->fields.completion, where, err) : NULL;
     return completion && encode_completion(encoded, request, prompt, completion, where, err);
 }
 
@@ -94,10 +93,9 @@ static bool encode_plain(struct encoded *encoded, const struct dataset_request *
 }
 
 /* A token id as JSON: a whole number below the vocabulary's size; a label may be -100. */
-static bool read_id(int32_t *id, const cJSON *json, const char *field, int index, const struct dataset_request *request,
+static bool read_id(int32_t *id, const cJSON *json, bool label, int index, const struct dataset_request *request,
                     const char *where, struct error *err)
 {
-    bool label = strcmp(field, "labels") == 0;
     double value = cJSON_IsNumber(json) ? json->valuedouble : -1;
     *id = IGNORED_LABEL;
     if (label && value == IGNORED_LABEL)
@@ -107,8 +105,9 @@ static bool read_id(int32_t *id, const cJSON *json, const char *field, int index
         return true;
     }
     char *found = cJSON_PrintUnformatted(json);
-    error_set(err, "%s: %s[%d]: expected a token id from 0 to %d%s, found %.40s", where, field, index,
-              request->vocab_size - 1, label ? " or -100" : "", found ? found : "nothing");
+    error_set(err, "%s: %s[%d]: expected a token id from 0 to %d%s, found %.40s", where,
+              label ? request->fields.labels : request->fields.input_ids, index, request->vocab_size - 1,
+              label ? " or -100" : "", found ? found : "nothing");
     cJSON_free(found);
     return false;
 }
@@ -116,20 +115,20 @@ static bool read_id(int32_t *id, const cJSON *json, const char *field, int index
 static bool encode_tokens(struct encoded *encoded, const struct dataset_request *request, const cJSON *sample,
                           const char *where, struct error *err)
 {
-    const cJSON *ids = cJSON_GetObjectItemCaseSensitive(sample, "input_ids");
-    const cJSON *labels = cJSON_GetObjectItemCaseSensitive(sample, "labels");
+    const struct data_fields *fields = &request->fields;
+    const cJSON *ids = data_field(sample, fields->input_ids), *labels = data_field(sample, fields->labels);
     if (!cJSON_IsArray(ids) || (labels && !cJSON_IsArray(labels)))
-        return error_set(err, "%s: input_ids and labels: expected arrays of token ids", where);
+        return error_set(err, "%s: %s and %s: expected arrays of token ids", where, fields->input_ids, fields->labels);
     if (labels && cJSON_GetArraySize(ids) != cJSON_GetArraySize(labels))
-        return error_set(err, "%s: input_ids has %d elements and labels %d: they must be as many", where,
-                         cJSON_GetArraySize(ids), cJSON_GetArraySize(labels));
+        return error_set(err, "%s: %s has %d elements and %s %d: they must be as many", where, fields->input_ids,
+                         cJSON_GetArraySize(ids), fields->labels, cJSON_GetArraySize(labels));
     const cJSON *label = labels ? labels->child : ids->child, *id;
     cJSON_ArrayForEach(id, ids)
     {
         int32_t input, target;
         int index = encoded->count;
-        if (!read_id(&input, id, "input_ids", index, request, where, err) ||
-            !read_id(&target, label, labels ? "labels" : "input_ids", index, request, where, err))
+        if (!read_id(&input, id, false, index, request, where, err) ||
+            !read_id(&target, label, labels != NULL, index, request, where, err))
             return false;
         encoded_push(encoded, input, target);
         label = label->next;
@@ -164,7 +163,7 @@ static bool encode_dialogue(struct encoded *encoded, const struct dataset_reques
                             const cJSON *sample, const char *where, struct error *err)
 {
     struct dialogue dialogue;
-    bool ok = data_dialogue(&dialogue, format, sample, where, err);
+    bool ok = data_dialogue(&dialogue, format, &request->fields, sample, where, err);
     if (ok && request->chat && request->chat->name)
         ok = encode_chat(encoded, request, &dialogue, where, err);
     else if (ok && format == DATA_INSTRUCTION)
@@ -188,7 +187,7 @@ bool sample_encode(struct encoded *encoded, const struct dataset_request *reques
     bool ok;
     switch (format) {
     case DATA_TEXT:
-        text = data_text(sample, "text", where, err);
+        text = data_text(sample, request->fields.text, where, err);
         ok = text && encode_text(encoded, request, text, 0, true, where, err);
         break;
     case DATA_PROMPT:

@@ -9,7 +9,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include "commands.h"
-#include "dataset_format.h"
+#include "dataset_dialogue.h"
 #include "generator.h"
 #include "json_file.h"
 

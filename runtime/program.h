@@ -5,6 +5,7 @@
 #define LORAC_PROGRAM_H
 
 #include "backend.h"
+#include "data_fields.h"
 #include "model_config.h"
 
 #include <stddef.h>
@@ -60,8 +61,9 @@ struct train_config {
     long long max_samples;                                       /* 0: all */
     bool shuffle;
     bool assistant_only_loss;
-    bool packing;                /* fill T up to batch x max_length instead of counting samples */
-    bool gradient_checkpointing; /* compiled */
+    bool packing;                   /* fill T up to batch x max_length instead of counting samples */
+    bool gradient_checkpointing;    /* compiled */
+    struct data_fields data_fields; /* the recipe's alone */
 };
 
 /* Exact sizes in bytes, from the memory plan. */

@@ -223,6 +223,13 @@ const struct program program = {
 //@ local recompute = false
 //@ for _, kind in ipairs(plan.kinds) do recompute = recompute or kind.recompute end
         .gradient_checkpointing = $(tostring(recompute)),
+//@ if t.data_fields then
+        .data_fields = {
+//@ for _, field in ipairs(t.data_fields) do
+            .$(field.field) = $(c_string(field.name)),
+//@ end
+        },
+//@ end
     },
     .max_context = MAX_CONTEXT,
     .chat = $(plan.chat and "&chat_format" or "NULL"),

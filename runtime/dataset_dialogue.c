@@ -1,0 +1,244 @@
+#include "dataset_dialogue.h"
+
+#include "unicode.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Where a message stands, for what is said of it: "train.jsonl:3", "messages", 0. */
+struct place {
+    const char *where, *list;
+    int index;
+};
+
+void dialogue_add(struct dialogue *dialogue, const char *role, const char *content)
+{
+    size_t count = (size_t)dialogue->count + 1;
+    dialogue->turns = reallocate(dialogue->turns, count * sizeof *dialogue->turns, "a conversation");
+    dialogue->excluded = reallocate(dialogue->excluded, count * sizeof *dialogue->excluded, "a conversation");
+    dialogue->excluded[dialogue->count] = false;
+    dialogue->turns[dialogue->count++] =
+        (struct chat_message){.role = role, .content = content, .length = strlen(content)};
+}
+
+void dialogue_free(struct dialogue *dialogue)
+{
+    for (int i = 0; i < dialogue->owned_count; i++)
+        free(dialogue->owned[i]);
+    free(dialogue->owned);
+    free(dialogue->turns);
+    free(dialogue->excluded);
+    *dialogue = (struct dialogue){0};
+}
+
+const char *dialogue_own(struct dialogue *dialogue, char *text)
+{
+    dialogue->owned =
+        reallocate(dialogue->owned, (size_t)(dialogue->owned_count + 1) * sizeof *dialogue->owned, "a conversation");
+    dialogue->owned[dialogue->owned_count++] = text;
+    return text;
+}
+
+/* Content in parts, [{"type": "text", "text": ...}, ...], put together; NULL where a part is no text. */
+static const char *join_parts(struct dialogue *dialogue, const cJSON *parts)
+{
+    struct text_buffer joined = {0};
+    const cJSON *part;
+    cJSON_ArrayForEach(part, parts)
+    {
+        const cJSON *text = cJSON_IsString(part) ? part : data_field(part, "text");
+        if (!cJSON_IsString(text)) {
+            text_buffer_free(&joined);
+            return NULL;
+        }
+        text_buffer_append_string(&joined, text->valuestring);
+    }
+    text_buffer_append(&joined, "", 1);
+    return dialogue_own(dialogue, joined.data);
+}
+
+/* ShareGPT's names for roles, and those of what was made after it. Others stay: the chat format knows them or refuses them. */
+static const char *known_role(const char *role)
+{
+    static const char *const aliases[][2] = {
+        {"human", "user"},       {"gpt", "assistant"},      {"chatgpt", "assistant"},      {"bot", "assistant"},
+        {"bing", "assistant"},   {"bard", "assistant"},     {"chatbot", "assistant"},      {"model", "assistant"},
+        {"observation", "tool"}, {"tool_response", "tool"}, {"function_response", "tool"},
+    };
+    for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++) {
+        if (strcmp(role, aliases[i][0]) == 0)
+            return aliases[i][1];
+    }
+    return role;
+}
+
+/* Reads *flag, true or false, from a field that says so in its way: `train` as a boolean, `weight` as 0 or 1. *given: it is there. */
+static bool read_flag(bool *given, bool *flag, const cJSON *json, const char *field, bool weight,
+                      const struct place *place, struct error *err)
+{
+    *given = json && !cJSON_IsNull(json);
+    if (!*given)
+        return true;
+    bool one = weight ? cJSON_IsNumber(json) && json->valuedouble == 1 : cJSON_IsTrue(json);
+    bool zero = weight ? cJSON_IsNumber(json) && json->valuedouble == 0 : cJSON_IsFalse(json);
+    *flag = one;
+    if (one || zero)
+        return true;
+    char *found = cJSON_PrintUnformatted(json);
+    error_set(err, "%s: %s[%d].%s: expected %s, found %.40s", place->where, place->list, place->index, field,
+              weight ? "0 or 1" : "true or false", found ? found : "nothing");
+    cJSON_free(found);
+    return false;
+}
+
+/* What the message last added says of its training. */
+static bool read_training(struct dialogue *dialogue, const struct data_fields *fields, const cJSON *message,
+                          const struct place *place, struct error *err)
+{
+    const char *const names[] = {fields->train, fields->weight};
+    const char *role = dialogue->turns[dialogue->count - 1].role;
+    for (int i = 0; i < 2; i++) {
+        bool given, trained;
+        if (!read_flag(&given, &trained, data_field(message, names[i]), names[i], i == 1, place, err))
+            return false;
+        if (given && trained && strcmp(role, "assistant") != 0)
+            return error_set(err,
+                             "%s: %s[%d].%s: only an assistant's turn can be trained, found role '%.40s'; leave it out",
+                             place->where, place->list, place->index, names[i], role);
+        if (given && !trained)
+            dialogue->excluded[dialogue->count - 1] = true;
+    }
+    return true;
+}
+
+/* One message, with the fields role and content, or ShareGPT's from and value. */
+static bool add_message(struct dialogue *dialogue, const struct data_fields *fields, const cJSON *message,
+                        const struct place *place, struct error *err)
+{
+    bool sharegpt = data_field(message, fields->from) != NULL;
+    const char *role_field = sharegpt ? fields->from : fields->role;
+    const char *content_field = sharegpt ? fields->value : fields->content;
+    const cJSON *role = data_field(message, role_field), *content = data_field(message, content_field);
+    const char *text = cJSON_IsArray(content) ? join_parts(dialogue, content) : cJSON_GetStringValue(content);
+    if (!cJSON_IsString(role))
+        return error_set(err, "%s: %s[%d].%s: expected a string, found %s", place->where, place->list, place->index,
+                         role_field, json_type_name(role));
+    if (!text)
+        return error_set(err, "%s: %s[%d].%s: expected a string, found %s", place->where, place->list, place->index,
+                         content_field, json_type_name(content));
+    dialogue_add(dialogue, sharegpt ? known_role(role->valuestring) : role->valuestring, text);
+    const char *thoughts = cJSON_GetStringValue(data_field(message, fields->reasoning_content));
+    dialogue->turns[dialogue->count - 1].thoughts = thoughts;
+    dialogue->turns[dialogue->count - 1].thoughts_length = thoughts ? strlen(thoughts) : 0;
+    return read_training(dialogue, fields, message, place, err);
+}
+
+static bool add_messages(struct dialogue *dialogue, const struct data_fields *fields, const cJSON *messages,
+                         const char *list, const char *where, struct error *err)
+{
+    if (!cJSON_IsArray(messages) || cJSON_GetArraySize(messages) == 0)
+        return error_set(err, "%s: %s: expected an array of messages, found %s", where, list,
+                         cJSON_IsArray(messages) ? "an empty one" : json_type_name(messages));
+    struct place place = {.where = where, .list = list};
+    const cJSON *message;
+    cJSON_ArrayForEach(message, messages)
+    {
+        if (!add_message(dialogue, fields, message, &place, err))
+            return false;
+        place.index++;
+    }
+    return true;
+}
+
+/* An optional field may be null or missing. */
+static bool optional_text(const char **text, const cJSON *sample, const char *field, const char *where,
+                          struct error *err)
+{
+    const cJSON *json = data_field(sample, field);
+    *text = NULL;
+    if (json && !cJSON_IsNull(json))
+        *text = data_text(sample, field, where, err);
+    return *text || !json || cJSON_IsNull(json);
+}
+
+static bool add_history(struct dialogue *dialogue, const struct data_fields *fields, const cJSON *sample,
+                        const char *where, struct error *err)
+{
+    const cJSON *history = data_field(sample, fields->history), *pair;
+    int index = 0;
+    if (history && !cJSON_IsNull(history) && !cJSON_IsArray(history))
+        return error_set(err, "%s: %s: expected an array of pairs [question, answer], found %s", where, fields->history,
+                         json_type_name(history));
+    cJSON_ArrayForEach(pair, history)
+    {
+        const char *question = cJSON_GetStringValue(cJSON_GetArrayItem(pair, 0));
+        const char *answer = cJSON_GetStringValue(cJSON_GetArrayItem(pair, 1));
+        if (!cJSON_IsArray(pair) || cJSON_GetArraySize(pair) != 2 || !question || !answer)
+            return error_set(err, "%s: %s[%d]: expected a pair of strings [question, answer]", where, fields->history,
+                             index);
+        dialogue_add(dialogue, "user", question);
+        dialogue_add(dialogue, "assistant", answer);
+        index++;
+    }
+    return true;
+}
+
+static bool add_system(struct dialogue *dialogue, const struct data_fields *fields, const cJSON *sample,
+                       const char *where, struct error *err)
+{
+    const char *system;
+    if (!optional_text(&system, sample, fields->system, where, err))
+        return false;
+    if (system && system[0])
+        dialogue_add(dialogue, "system", system);
+    return true;
+}
+
+static bool add_instruction(struct dialogue *dialogue, const struct data_fields *fields, const cJSON *sample,
+                            const char *where, struct error *err)
+{
+    const char *input;
+    const char *instruction = data_text(sample, fields->instruction, where, err);
+    const char *output = instruction ? data_text(sample, fields->output, where, err) : NULL;
+    if (!output || !optional_text(&input, sample, fields->input, where, err) ||
+        !add_system(dialogue, fields, sample, where, err) || !add_history(dialogue, fields, sample, where, err))
+        return false;
+    if (input && input[0])
+        instruction = dialogue_own(dialogue, format_text("%s%s%s", instruction, instruction[0] ? "\n" : "", input));
+    dialogue_add(dialogue, "user", instruction);
+    dialogue_add(dialogue, "assistant", output);
+    return true;
+}
+
+static bool add_prompt(struct dialogue *dialogue, const struct data_fields *fields, const cJSON *sample,
+                       const char *where, struct error *err)
+{
+    if (!add_messages(dialogue, fields, data_field(sample, fields->prompt), fields->prompt, where, err))
+        return false;
+    for (int i = 0; i < dialogue->count; i++)
+        dialogue->excluded[i] = true;
+    return add_messages(dialogue, fields, data_field(sample, fields->completion), fields->completion, where, err);
+}
+
+bool data_dialogue(struct dialogue *dialogue, enum data_format format, const struct data_fields *fields,
+                   const cJSON *sample, const char *where, struct error *err)
+{
+    *dialogue = (struct dialogue){0};
+    if (format == DATA_INSTRUCTION)
+        return add_instruction(dialogue, fields, sample, where, err);
+    if (format == DATA_PROMPT_MESSAGES)
+        return add_prompt(dialogue, fields, sample, where, err);
+    bool plain = format == DATA_MESSAGES;
+    CHECK(plain || format == DATA_CONVERSATIONS);
+    const char *list = plain ? fields->messages : fields->conversations;
+    return (plain || add_system(dialogue, fields, sample, where, err)) &&
+           add_messages(dialogue, fields, data_field(sample, list), list, where, err);
+}
+
+bool data_dialogue_of_messages(struct dialogue *dialogue, const cJSON *messages, const char *where, struct error *err)
+{
+    struct data_fields fields = {0};
+    data_fields_complete(&fields);
+    *dialogue = (struct dialogue){0};
+    return add_messages(dialogue, &fields, messages, "messages", where, err);
+}
