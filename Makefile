@@ -165,7 +165,14 @@ train_tools: $(train_tools)
 $(build)/tests/%.o: tests/%.c | setup
 	@mkdir -p $(@D)
 	@echo "  cc    $<"
-	@$(CC) $(base_flags) -DLORAC_HOME='"$(CURDIR)"' -Itests -Igenerator -Iruntime -c $< -o $@
+	@$(CC) $(base_flags) -DLORAC_HOME='"$(CURDIR)"' -Itests -I$(build)/tests -Igenerator -Iruntime -c $< -o $@
+
+# Chat formats as lorac compiles them, for tests that link the runtime alone.
+chat_formats := $(build)/tests/text/chat_formats.h
+$(chat_formats): tests/text/make_chat_formats.sh $(build)/lorac $(wildcard recipes/chat/*.lua) templates/chat_format.c README.md
+	@mkdir -p $(@D)
+	@sh $< $(build)/lorac >$@
+$(build)/tests/text/chat_format_test.o $(build)/tests/text/chat_mistakes_test.o: $(chat_formats)
 
 define unit_rule
 $(build)/tests/$1/%_test: $(build)/tests/$1/%_test.o $(call test_objects,$1) $(if $(filter generator,$1),$(tested_generator)) \

@@ -63,12 +63,12 @@ static bool reply_to(struct conversation *conversation, struct error *err)
 {
     struct dialogue *dialogue = &conversation->dialogue;
     const struct session *session = conversation->session;
+    const struct chat_conversation messages = dialogue_conversation(dialogue);
     struct ids prompt = {0};
     struct reply reply = {0};
     interrupt_clear();
     bool ok =
-        chat_format_encode(session->program->chat, session->tokenizer, dialogue->turns, (size_t)dialogue->count, true,
-                           &prompt, NULL, err) &&
+        chat_format_encode(session->program->chat, session->tokenizer, &messages, true, &prompt, NULL, err) &&
         check_room(conversation, prompt.count, err) &&
         generator_reply(conversation->generator, prompt.id, (int)prompt.count, false, write_text, NULL, &reply, err);
     if (ok) {

@@ -23,8 +23,8 @@ bool encode_chat(struct encoded *encoded, const struct dataset_request *request,
 {
     struct ids ids = {0};
     struct chat_spans spans = {0};
-    bool ok = chat_format_encode(request->chat, request->tokenizer, dialogue->turns, (size_t)dialogue->count, false,
-                                 &ids, &spans, err);
+    const struct chat_conversation conversation = dialogue_conversation(dialogue);
+    bool ok = chat_format_encode(request->chat, request->tokenizer, &conversation, false, &ids, &spans, err);
     size_t span = 0;
     for (size_t i = 0; ok && i < ids.count; i++) {
         while (span < spans.count && spans.item[span].end <= i)

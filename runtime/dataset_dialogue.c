@@ -1,6 +1,6 @@
 #include "dataset_dialogue.h"
 
-#include "unicode.h"
+#include "chat_format_messages.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,14 +11,19 @@ struct place {
     int index;
 };
 
-void dialogue_add(struct dialogue *dialogue, const char *role, const char *content)
+static void dialogue_add_turn(struct dialogue *dialogue, const struct chat_message *turn)
 {
     size_t count = (size_t)dialogue->count + 1;
     dialogue->turns = reallocate(dialogue->turns, count * sizeof *dialogue->turns, "a conversation");
     dialogue->excluded = reallocate(dialogue->excluded, count * sizeof *dialogue->excluded, "a conversation");
     dialogue->excluded[dialogue->count] = false;
-    dialogue->turns[dialogue->count++] =
-        (struct chat_message){.role = role, .content = content, .length = strlen(content)};
+    dialogue->turns[dialogue->count++] = *turn;
+}
+
+void dialogue_add(struct dialogue *dialogue, const char *role, const char *content)
+{
+    const struct chat_message turn = {.role = role, .content = content, .length = strlen(content)};
+    dialogue_add_turn(dialogue, &turn);
 }
 
 void dialogue_free(struct dialogue *dialogue)
@@ -29,6 +34,16 @@ void dialogue_free(struct dialogue *dialogue)
     free(dialogue->turns);
     free(dialogue->excluded);
     *dialogue = (struct dialogue){0};
+}
+
+struct chat_conversation dialogue_conversation(const struct dialogue *dialogue)
+{
+    return (struct chat_conversation){
+        .messages = dialogue->turns,
+        .count = (size_t)dialogue->count,
+        .tools = dialogue->tools,
+        .tools_length = dialogue->tools ? strlen(dialogue->tools) : 0,
+    };
 }
 
 const char *dialogue_own(struct dialogue *dialogue, char *text)
@@ -111,6 +126,62 @@ static bool read_training(struct dialogue *dialogue, const struct data_fields *f
     return true;
 }
 
+/* JSON text of a list, or a string that holds one; *text is NULL where it is missing or empty. False: it is neither. */
+static bool read_list(const char **text, const cJSON *json)
+{
+    const char *list = cJSON_GetStringValue(json);
+    bool is_empty = !list || strspn(list, " []\t\r\n") == strlen(list) || strcmp(list, "null") == 0;
+    *text = is_empty ? NULL : list;
+    return list || !json || cJSON_IsNull(json) || (cJSON_IsArray(json) && !json->child);
+}
+
+static bool read_tools(struct dialogue *dialogue, const cJSON *sample, const char *where, struct error *err)
+{
+    const cJSON *tools = data_field(sample, "tools");
+    return read_list(&dialogue->tools, tools) ||
+           error_set(err, "%s: tools: expected a list, found %s", where, json_type_name(tools));
+}
+
+static bool read_calls(struct chat_message *turn, const cJSON *message, const struct place *place, struct error *err)
+{
+    const cJSON *calls = data_field(message, "tool_calls");
+    if (!read_list(&turn->tool_calls, calls))
+        return error_set(err, "%s: %s[%d].tool_calls: expected a list, found %s", place->where, place->list,
+                         place->index, json_type_name(calls));
+    turn->tool_calls_length = turn->tool_calls ? strlen(turn->tool_calls) : 0;
+    turn->tool_call_id = cJSON_GetStringValue(data_field(message, "tool_call_id"));
+    return true;
+}
+
+static bool is_empty(const cJSON *json)
+{
+    return cJSON_IsNull(json) || (cJSON_IsArray(json) && !json->child) ||
+           (cJSON_IsString(json) && !json->valuestring[0]);
+}
+
+static bool check_nothing_lost(const cJSON *message, const struct place *place, struct error *err)
+{
+    const cJSON *member;
+    cJSON_ArrayForEach(member, message)
+    {
+        if (chat_member_is_lost(member->string) && !is_empty(member))
+            return error_set(err,
+                             "%s: %s[%d].%s: no chat format here has a place for it; take it out, or put it into the "
+                             "content",
+                             place->where, place->list, place->index, member->string);
+    }
+    return true;
+}
+
+/* Under any of the names that Transformers takes for it. */
+static const char *read_thoughts(const cJSON *message, const struct data_fields *fields)
+{
+    const char *const names[] = {fields->reasoning_content, "reasoning", "thinking"}, *thoughts = NULL;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !thoughts; i++)
+        thoughts = cJSON_GetStringValue(data_field(message, names[i]));
+    return thoughts;
+}
+
 /* One message, with the fields role and content, or ShareGPT's from and value. */
 static bool add_message(struct dialogue *dialogue, const struct data_fields *fields, const cJSON *message,
                         const struct place *place, struct error *err)
@@ -119,17 +190,24 @@ static bool add_message(struct dialogue *dialogue, const struct data_fields *fie
     const char *role_field = sharegpt ? fields->from : fields->role;
     const char *content_field = sharegpt ? fields->value : fields->content;
     const cJSON *role = data_field(message, role_field), *content = data_field(message, content_field);
-    const char *text = cJSON_IsArray(content) ? join_parts(dialogue, content) : cJSON_GetStringValue(content);
+    struct chat_message turn = {.content = ""};
     if (!cJSON_IsString(role))
         return error_set(err, "%s: %s[%d].%s: expected a string, found %s", place->where, place->list, place->index,
                          role_field, json_type_name(role));
+    if (!read_calls(&turn, message, place, err) || !check_nothing_lost(message, place, err))
+        return false;
+    const char *text = cJSON_IsArray(content) ? join_parts(dialogue, content) : cJSON_GetStringValue(content);
+    if (!text && turn.tool_calls && (!content || cJSON_IsNull(content)))
+        text = "";
     if (!text)
         return error_set(err, "%s: %s[%d].%s: expected a string, found %s", place->where, place->list, place->index,
                          content_field, json_type_name(content));
-    dialogue_add(dialogue, sharegpt ? known_role(role->valuestring) : role->valuestring, text);
-    const char *thoughts = cJSON_GetStringValue(data_field(message, fields->reasoning_content));
-    dialogue->turns[dialogue->count - 1].thoughts = thoughts;
-    dialogue->turns[dialogue->count - 1].thoughts_length = thoughts ? strlen(thoughts) : 0;
+    turn.thoughts = read_thoughts(message, fields);
+    turn.thoughts_length = turn.thoughts ? strlen(turn.thoughts) : 0;
+    turn.role = sharegpt ? known_role(role->valuestring) : role->valuestring;
+    turn.content = text;
+    turn.length = strlen(text);
+    dialogue_add_turn(dialogue, &turn);
     return read_training(dialogue, fields, message, place, err);
 }
 
@@ -226,6 +304,8 @@ bool data_dialogue(struct dialogue *dialogue, enum data_format format, const str
     *dialogue = (struct dialogue){0};
     if (format == DATA_INSTRUCTION)
         return add_instruction(dialogue, fields, sample, where, err);
+    if (!read_tools(dialogue, sample, where, err))
+        return false;
     if (format == DATA_PROMPT_MESSAGES)
         return add_prompt(dialogue, fields, sample, where, err);
     bool plain = format == DATA_MESSAGES;
@@ -233,12 +313,4 @@ bool data_dialogue(struct dialogue *dialogue, enum data_format format, const str
     const char *list = plain ? fields->messages : fields->conversations;
     return (plain || add_system(dialogue, fields, sample, where, err)) &&
            add_messages(dialogue, fields, data_field(sample, list), list, where, err);
-}
-
-bool data_dialogue_of_messages(struct dialogue *dialogue, const cJSON *messages, const char *where, struct error *err)
-{
-    struct data_fields fields = {0};
-    data_fields_complete(&fields);
-    *dialogue = (struct dialogue){0};
-    return add_messages(dialogue, &fields, messages, "messages", where, err);
 }

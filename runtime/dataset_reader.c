@@ -1,6 +1,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "dataset_reader.h"
 
+#include "json_keep_text.h"
 #include "unicode.h"
 
 #include <errno.h>
@@ -195,6 +196,8 @@ cJSON *data_item_parse(const struct data_reader *reader, const struct data_item 
     } else if (!cJSON_IsObject(json)) {
         error_set(err, "%s:%d: expected a JSON object as sample, found %s", reader->path, item->line,
                   cJSON_IsArray(json) ? "an array" : "a plain value");
+    } else if (!json_keep_text(json, text, size)) {
+        error_set(err, "%s:%d: broken JSON in the sample's tools", reader->path, item->line);
     } else {
         return json;
     }

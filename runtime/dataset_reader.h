@@ -30,7 +30,7 @@ void data_reader_close(struct data_reader *reader);
 /* Finds the next item. False with err->text empty at the end, with a message where the array is malformed. */
 bool data_reader_next(struct data_reader *reader, struct data_item *item, struct error *err);
 
-/* The item's JSON; cJSON_Delete it. NULL and *err ("path:line: ...") where it is broken, no UTF-8, no object, or holds the
+/* The item's JSON, tools and calls as text (json_keep_text.h); cJSON_Delete it. NULL and *err ("path:line: ...") where it is broken, no UTF-8, no object, or holds the
  * escape \u0000, at which a C string would end unnoticed. */
 cJSON *data_item_parse(const struct data_reader *reader, const struct data_item *item, struct error *err);
 

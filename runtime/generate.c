@@ -1,15 +1,16 @@
 /* The command generate: one reply to a prompt.
  *
  * The prompt is one of: --prompt, one user's message in the recipe's chat format (where the recipe has none, plain text as with
- * --raw); --messages, a JSON file with an array of messages, or an object that has one under "messages"; --raw, text as the tokenizer
- * encodes it, post-processor included; --prompt-ids, token ids with commas between them.
+ * --raw); --messages, a JSON file with an array of messages, or an object that has one under "messages" and perhaps a list of
+ * tools (chat_format_messages.h); --raw, text as the tokenizer encodes it, post-processor included; --prompt-ids, token ids with
+ * commas between them.
  * The text appears on stdout as it is made, with a newline behind it on a terminal only. --json prints one object instead: text,
  * tokens (how many were made, the one that ended the reply included), ids, finish_reason ("stop", "length"), prompt_tokens,
  * prompt_tokens_per_second, decode_tokens_per_second.
  */
 #define _POSIX_C_SOURCE 200809L
+#include "chat_format_messages.h"
 #include "commands.h"
-#include "dataset_dialogue.h"
 #include "generator.h"
 #include "json_file.h"
 
@@ -48,12 +49,28 @@ static bool has_chat_format(const struct session *session)
     return session->program->chat && session->program->chat->name;
 }
 
-static bool encode_dialogue(struct request *request, const struct session *session, const struct dialogue *dialogue,
-                            struct error *err)
+static bool encode_conversation(struct request *request, const struct session *session,
+                                const struct chat_conversation *conversation, struct error *err)
 {
     request->chat = true;
-    return chat_format_encode(session->program->chat, session->tokenizer, dialogue->turns, (size_t)dialogue->count,
-                              true, &request->prompt, NULL, err);
+    return chat_format_encode(session->program->chat, session->tokenizer, conversation, true, &request->prompt, NULL,
+                              err);
+}
+
+/* The file's conversation, rendered. */
+static bool encode_file(struct request *request, const struct session *session, const char *path,
+                        struct chat_messages *messages, struct error *err)
+{
+    size_t length;
+    char *text = read_whole_file(path, &length, err);
+    struct json_cursor cursor = json_cursor_begin(path, text, text ? length : 0);
+    bool ok = text && chat_messages_read(&cursor, messages, err) && json_cursor_end(&cursor, err);
+    free(text);
+    if (!ok)
+        return false;
+    const struct chat_conversation conversation = chat_messages_conversation(messages);
+    struct error cause = {.exit_code = EXIT_FAILED};
+    return encode_conversation(request, session, &conversation, &cause) || error_set(err, "%s: %s", path, cause.text);
 }
 
 static bool read_messages(struct request *request, const struct session *session, const char *path, struct error *err)
@@ -61,34 +78,22 @@ static bool read_messages(struct request *request, const struct session *session
     if (!has_chat_format(session))
         return error_set(err, "--messages needs a chat format, and the recipe has none: give it one (chat = ...), or "
                               "use --raw");
-    cJSON *json = json_read(path, err);
-    if (!json)
-        return false;
-    struct dialogue dialogue = {0};
-    const cJSON *messages = cJSON_IsObject(json) ? cJSON_GetObjectItemCaseSensitive(json, "messages") : json;
-    bool ok = data_dialogue_of_messages(&dialogue, messages, path, err);
-    if (ok && !encode_dialogue(request, session, &dialogue, err)) {
-        char *text = format_text("%s: %s", path, err->text);
-        ok = error_set(err, "%s", text);
-        free(text);
-    }
-    dialogue_free(&dialogue);
-    cJSON_Delete(json);
+    struct chat_messages messages = {0};
+    bool ok = encode_file(request, session, path, &messages, err);
+    chat_messages_free(&messages);
     return ok;
 }
 
 static bool encode_prompt(struct request *request, const struct session *session, const char *text, struct error *err)
 {
-    struct dialogue dialogue = {0};
+    const struct chat_message message = {.role = "user", .content = text, .length = strlen(text)};
+    const struct chat_conversation conversation = {.messages = &message, .count = 1};
     if (!has_chat_format(session)) {
         fprintf(stderr, "the recipe has no chat format: the prompt is taken as plain text, as with --raw\n");
         request->continues = true;
         return tokenizer_encode(session->tokenizer, text, strlen(text), true, &request->prompt, err);
     }
-    dialogue_add(&dialogue, "user", text);
-    bool ok = encode_dialogue(request, session, &dialogue, err);
-    dialogue_free(&dialogue);
-    return ok;
+    return encode_conversation(request, session, &conversation, err);
 }
 
 /* "1, 2,3" */

@@ -41,10 +41,11 @@ static bool encode_conversation(struct tokenize *t, struct json_cursor *cursor, 
     if (!chat_messages_read(cursor, &t->messages, err) || !json_cursor_end(cursor, err)) {
         return false;
     }
-    size_t count = t->messages.count;
-    bool answered = count > 0 && strcmp(t->messages.item[count - 1].role, "assistant") == 0;
+    struct chat_conversation conversation = chat_messages_conversation(&t->messages);
+    size_t count = conversation.count;
+    bool answered = count > 0 && strcmp(conversation.messages[count - 1].role, "assistant") == 0;
     struct error cause;
-    return chat_format_encode(t->format, t->tokenizer, t->messages.item, count, !answered, &t->ids, NULL, &cause) ||
+    return chat_format_encode(t->format, t->tokenizer, &conversation, !answered, &t->ids, NULL, &cause) ||
            error_set(err, "%s: %s", cursor->name, cause.text);
 }
 
@@ -53,7 +54,7 @@ static bool encode_line(struct tokenize *t, struct json_cursor *cursor, struct e
     t->ids.count = 0;
     t->text.length = 0;
     char first = json_cursor_peek(cursor);
-    if (first == '[') {
+    if (first == '[' || first == '{') {
         if (!encode_conversation(t, cursor, err)) {
             return false;
         }
@@ -66,7 +67,8 @@ static bool encode_line(struct tokenize *t, struct json_cursor *cursor, struct e
             return error_set(err, "%s: %s", cursor->name, cause.text);
         }
     } else {
-        return error_set(err, "%s: expected a JSON string or an array of messages", cursor->name);
+        return error_set(err, "%s: expected a JSON string, an array of messages, or an object with messages",
+                         cursor->name);
     }
     write_ids(&t->ids, &t->answer);
     return true;

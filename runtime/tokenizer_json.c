@@ -67,6 +67,20 @@ bool json_cursor_more(struct json_cursor *cursor, char closing, bool first, bool
     return true;
 }
 
+bool json_cursor_member(struct json_cursor *cursor, bool first, struct text_buffer *name, bool *more, struct error *err)
+{
+    name->length = 0;
+    if (!json_cursor_more(cursor, '}', first, more, err)) {
+        return false;
+    }
+    if (!*more) {
+        return true;
+    }
+    bool ok = json_cursor_string(cursor, name, err) && json_cursor_take(cursor, ':', err);
+    text_buffer_append(name, "", 1);
+    return ok;
+}
+
 static bool hex4(struct json_cursor *cursor, uint32_t *value, struct error *err)
 {
     *value = 0;
@@ -267,6 +281,8 @@ void json_append_string(struct text_buffer *out, const char *text, size_t length
         const char *letter = c == '\n'   ? "\\n"
                              : c == '\t' ? "\\t"
                              : c == '\r' ? "\\r"
+                             : c == '\b' ? "\\b"
+                             : c == '\f' ? "\\f"
                              : c == '"'  ? "\\\""
                              : c == '\\' ? "\\\\"
                                          : NULL;

@@ -29,6 +29,11 @@ bool json_cursor_take(struct json_cursor *cursor, char wanted, struct error *err
  * bracket was taken. `first` is true at the first call. */
 bool json_cursor_more(struct json_cursor *cursor, char closing, bool first, bool *more, struct error *err);
 
+/* The same for objects: *more tells whether a member follows, and then its name is in *name (in place of what that held), a NUL
+ * behind it, and the cursor stands before its value. */
+bool json_cursor_member(struct json_cursor *cursor, bool first, struct text_buffer *name, bool *more,
+                        struct error *err);
+
 /* Appends the string's characters to `out`. */
 bool json_cursor_string(struct json_cursor *cursor, struct text_buffer *out, struct error *err);
 

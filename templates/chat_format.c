@@ -6,33 +6,63 @@
 /* The recipe has none: training data must come as text, prompt and completion, or token ids. */
 const struct chat_format chat_format = {.name = NULL};
 //@ else
-//@ local function optional(text) return text and c_string(text) or "NULL" end
+//@ local tools = chat.tools
 const struct chat_format chat_format = {
     .name = $(c_string(chat.name)),
+//@ if chat.bos then
     .bos = $(c_string(chat.bos)),
-    .default_system = $(optional(chat.default_system)),
-    .system_open = $(optional(chat.system_open)),
-    .system_close = $(optional(chat.system_close)),
-    .generation_prompt = $(c_string(chat.generation_prompt)),
-    .think_open = $(optional(chat.think_open)),
-    .think_close = $(optional(chat.think_close)),
-    .trim = $(chat.trim),
-    .alternate = $(chat.alternate),
+//@ end
     .roles =
         {
 //@ for _, role in ipairs(chat.roles) do
             {
                 .name = $(c_string(role.name)),
-                .group_open = $(c_string(role.group_open)),
-                .prefix = $(c_string(role.prefix)),
-                .end_of_turn = $(c_string(role.end_of_turn)),
-                .suffix = $(c_string(role.suffix)),
-                .group_close = $(c_string(role.group_close)),
-                .trained = $(role.trained),
+//@ for _, field in ipairs { "group_open", "prefix", "end_of_turn", "suffix", "group_close" } do
+//@ if role[field] then
+                .$(field) = $(c_string(role[field])),
+//@ end
+//@ end
+//@ for _, field in ipairs { "trim", "json", "trained" } do
+//@ if role[field] then
+                .$(field) = true,
+//@ end
+//@ end
             },
 //@ end
         },
     .role_count = $(#chat.roles),
+//@ for _, field in ipairs { "default_system", "system_preamble", "system_open", "system_close", "generation_prompt", "think_open", "think_close" } do
+//@ if chat[field] then
+    .$(field) = $(c_string(chat[field])),
+//@ end
+//@ end
+//@ for _, field in ipairs { "system_in_last", "alternate" } do
+//@ if chat[field] then
+    .$(field) = true,
+//@ end
+//@ end
+//@ if tools then
+    .tools =
+        {
+            .place = TOOLS_$(tools.place == "before_last_user" and "BEFORE_LAST_USER" or "IN_" .. tools.place:upper()),
+//@ for _, field in ipairs { "system_preamble", "open", "each", "between", "close", "after_content", "call_open", "call", "call_between", "call_close" } do
+//@ if tools[field] then
+            .$(field) = $(c_string(tools[field])),
+//@ end
+//@ end
+//@ for _, field in ipairs { "indent", "most_calls" } do
+//@ if tools[field] > 0 then
+            .$(field) = $(tools[field]),
+//@ end
+//@ end
+//@ for _, field in ipairs { "calls_replace_content", "plain_arguments" } do
+//@ if tools[field] then
+            .$(field) = true,
+//@ end
+//@ end
+        },
+//@ end
+//@ if #chat.stop > 0 then
     .stop =
         {
 //@ for _, text in ipairs(chat.stop) do
@@ -40,5 +70,6 @@ const struct chat_format chat_format = {
 //@ end
         },
     .stop_count = $(#chat.stop),
+//@ end
 };
 //@ end

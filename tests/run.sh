@@ -87,6 +87,7 @@ part_generated() {
 c_sources() { find generator runtime tests generated/tiny -name '*.[ch]'; }
 
 part_style() {
+    built "what tests include is made" $MAKE build/tests/text/chat_formats.h setup_done=1 || return
     bash tests/style.sh $(c_sources) | report
 }
 

@@ -11,7 +11,7 @@ tidy_headers=build/tests/tidy-headers
 mkdir -p $tidy_headers
 sed -e 's/ __attribute__((__malloc__[^;]*;/;/' -e '/ __attribute__((__malloc__/,/;/c\    __GOMP_NOTHROW;' \
     "$(${CC:-gcc} -print-file-name=include/omp.h)" >$tidy_headers/omp.h
-tidy_flags="-std=c11 -fopenmp -isystem $tidy_headers -Itests -Igenerator -Iruntime -DLORAC_HOME=\"\" -DBACKEND=backend_portable -DNAME=\"portable\" $(cat build/libraries/compile)"
+tidy_flags="-std=c11 -fopenmp -isystem $tidy_headers -Itests -Ibuild/tests -Igenerator -Iruntime -DLORAC_HOME=\"\" -DBACKEND=backend_portable -DNAME=\"portable\" $(cat build/libraries/compile)"
 export tidy_flags scratch
 
 format() {

@@ -7,10 +7,10 @@ return format({ "system" }, function(options)
     default_system = options.system,
     system_open = "<<SYS>>\n", system_close = "\n<</SYS>>\n\n",
     roles = {
-      { name = "user", prefix = "<s>[INST] ", suffix = " [/INST]" },
-      { name = "assistant", prefix = " ", end_of_turn = " </s>" },
+      { name = "user", prefix = "<s>[INST] ", suffix = " [/INST]", trim = true },
+      { name = "assistant", prefix = " ", end_of_turn = " </s>", trim = true },
     },
     generation_prompt = "",
-    trim = true, alternate = true,
+    alternate = true,
   }
 end)

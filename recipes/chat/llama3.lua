@@ -3,14 +3,13 @@ local format = require "chat.format"
 
 return format({ "system" }, function(options)
   local function role(name)
-    return { name = name, prefix = "<|start_header_id|>" .. name .. "<|end_header_id|>\n\n", end_of_turn = "<|eot_id|>" }
+    return { name = name, prefix = "<|start_header_id|>" .. name .. "<|end_header_id|>\n\n", end_of_turn = "<|eot_id|>", trim = true }
   end
   return {
     name = "llama3",
     default_system = options.system,
     bos = "<|begin_of_text|>",
     roles = { role "system", role "user", role "assistant" },
-    trim = true,
     stop = { "<|eot_id|>", "<|end_of_text|>" },
   }
 end)

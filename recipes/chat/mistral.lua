@@ -1,4 +1,4 @@
--- Mistral-7B-Instruct v0.2: one BOS, then [INST] question [/INST]answer</s>. It has no system messages.
+-- Mistral-7B-Instruct v0.1 and v0.2: one BOS, then [INST] question [/INST]answer</s>. It has neither system messages nor tools.
 local format = require "chat.format"
 
 return format({}, function()
@@ -7,7 +7,7 @@ return format({}, function()
     bos = "<s>",
     roles = {
       { name = "user", prefix = "[INST] ", suffix = " [/INST]" },
-      { name = "assistant", prefix = "", end_of_turn = "</s>" },
+      { name = "assistant", end_of_turn = "</s>" },
     },
     alternate = true,
   }

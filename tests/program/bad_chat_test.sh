@@ -8,11 +8,11 @@ refuse_messages() {
 }
 
 test_broken_messages_are_refused() {
-    refuse_messages ":1: JSON is expected, the file is empty" ''
-    refuse_messages ":1: not valid JSON from here on" '['
-    refuse_messages ": messages: expected an array of messages, found an empty one" '[]'
-    refuse_messages ": messages: expected an array of messages, found nothing" '{}'
-    refuse_messages ": messages: expected an array of messages, found a string" '"hi"'
+    refuse_messages ': expected an array of messages, or an object with "messages", found nothing' ''
+    refuse_messages ": JSON ends early, at byte 1, where '{' was expected" '['
+    refuse_messages ": the conversation is empty" '[]'
+    refuse_messages ': expected "messages", found none' '{}'
+    refuse_messages ': expected an array of messages, or an object with "messages", found a string' '"hi"'
     refuse_messages ": messages[0].role: expected a string, found nothing" '[{"content":"hi"}]'
     refuse_messages ": messages[1].content: expected a string, found a number" '[{"role":"user","content":"hi"},{"role":"user","content":3}]'
     refuse_messages ": message 1: the chat format 'chatml' has no role 'usr' (it has system, user, assistant, tool)" '[{"role":"usr","content":"hi"}]'
@@ -42,6 +42,6 @@ refuse_line() {
 }
 
 test_broken_lines_of_tokenize_are_refused() {
-    refuse_line "expected a JSON string or an array of messages" '{}'
+    refuse_line 'expected "messages", found none' '{}'
     refuse_line "no token has id 1024; ids go up to 1023" '[1024]' --decode
 }

@@ -15,12 +15,15 @@
 
 static const struct chat_format CHATML = {
     .name = "chatml",
-    .bos = "",
     .roles =
         {
-            {"system", "", "<|im_start|>system\n", "<|im_end|>", "\n", "", false},
-            {"user", "", "<|im_start|>user\n", "<|im_end|>", "\n", "", false},
-            {"assistant", "", "<|im_start|>assistant\n", "<|im_end|>", "\n", "", true},
+            {.name = "system", .prefix = "<|im_start|>system\n", .end_of_turn = "<|im_end|>", .suffix = "\n"},
+            {.name = "user", .prefix = "<|im_start|>user\n", .end_of_turn = "<|im_end|>", .suffix = "\n"},
+            {.name = "assistant",
+             .prefix = "<|im_start|>assistant\n",
+             .end_of_turn = "<|im_end|>",
+             .suffix = "\n",
+             .trained = true},
         },
     .role_count = 3,
     .generation_prompt = "<|im_start|>assistant\n",

@@ -1,9 +1,12 @@
 #define _POSIX_C_SOURCE 200809L /* fmemopen, open_memstream */
-/* Chat formats: texts against those of apply_chat_template, and the spans of the assistant's turns. */
-#include "chat_formats.h"
+/* Chat formats: texts against those of apply_chat_template, and the spans of the assistant's turns.
+ *
+ * chat_format_test DIR takes the conversations of DIR (make_chat_goldens.py makes them) in place of tests/data/text/conversations. */
 #include "golden_rows.h"
+#include "text/chat_formats.h"
 #include "tokenizer_command.h"
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,6 +20,25 @@ struct family {
     const struct chat_format *format;
     const char *tokenizer;
 };
+
+static const struct family families[] = {
+    {"chatml", &chatml_format, "qwen2.5-2k"},
+    {"gemma", &gemma_format, "mistral-1k"},
+    {"llama2", &llama2_format, "mistral-1k"},
+    {"llama3", &llama3_format, "llama3-2k"},
+    {"llama3_1", &llama3_1_format, "llama3-2k"},
+    {"mistral", &mistral_format, "mistral-1k"},
+    {"mistral_v3", &mistral_v3_format, "mistral-1k"},
+    {"qwen1_5", &qwen1_5_format, "qwen2.5-2k"},
+    {"qwen2_5", &qwen2_5_format, "qwen2.5-2k"},
+    {"qwen3", &qwen3_format, "qwen2.5-2k"},
+    {"qwen3_instruct", &qwen3_instruct_format, "qwen2.5-2k"},
+    {"qwen3_no_thinking", &qwen3_no_thinking_format, "qwen2.5-2k"},
+    {"tinyllama", &tinyllama_format, "mistral-1k"},
+    {"tinyllama", &tinyllama_format, "qwen2.5-2k"},
+};
+
+static const char *conversations = "tests/data/text/conversations";
 
 static struct tokenizer *load(const char *name)
 {
@@ -46,20 +68,22 @@ static void check_span(struct chat_span bytes, struct chat_span tokens, const st
 
 static void check_row(const struct family *family, struct tokenizer *tokenizer, const struct golden_row *row)
 {
-    struct error err;
+    struct error err = {0};
     struct text_buffer text = {0};
     struct chat_spans bytes = {0}, tokens = {0};
     struct ids ids = {0}, whole = {0};
-    const struct chat_messages *m = &row->messages;
-    assert_true(chat_format_render(family->format, m->item, m->count, row->add_generation_prompt, &text, &bytes, &err));
+    const struct chat_conversation conversation = chat_messages_conversation(&row->messages);
+    if (!chat_format_render(family->format, &conversation, row->add_generation_prompt, &text, &bytes, &err)) {
+        fail_msg("%.*s: %s", (int)row->line.length, row->line.data, err.text);
+    }
     assert_same_text(&text, &row->text);
-    assert_true(chat_format_encode(family->format, tokenizer, m->item, m->count, row->add_generation_prompt, &ids,
-                                   &tokens, &err));
+    assert_true(
+        chat_format_encode(family->format, tokenizer, &conversation, row->add_generation_prompt, &ids, &tokens, &err));
     assert_true(tokenizer_encode(tokenizer, text.data, text.length, false, &whole, &err));
     assert_same_ids(&ids, &whole, &text);
     assert_int_equal(bytes.count, tokens.count);
     for (size_t i = 0; i < bytes.count; i++) {
-        assert_string_equal(m->item[bytes.item[i].message].role, "assistant");
+        assert_string_equal(conversation.messages[bytes.item[i].message].role, "assistant");
         check_span(bytes.item[i], tokens.item[i], &ids, text.length);
     }
     text_buffer_free(&text);
@@ -69,23 +93,39 @@ static void check_row(const struct family *family, struct tokenizer *tokenizer, 
     ids_free(&whole);
 }
 
-static void goldens(void **state)
+/* How many rows DIRECTORY/<family>.jsonl has, every one checked; 0: there is no such file. */
+static int check_rows(const struct family *family, const char *directory)
 {
-    const struct family *family = *state;
     struct tokenizer *tokenizer = load(family->tokenizer);
     struct golden_row row = {0};
-    char *path = format_text("tests/data/text/chat/%s.jsonl", family->name);
+    char *path = format_text("%s/%s.jsonl", directory, family->name);
     FILE *file = fopen(path, "rb");
     int rows = 0;
-    assert_non_null(file);
-    for (; golden_row_read(file, &row); rows++) {
+    for (; file && golden_row_read(file, &row); rows++) {
         check_row(family, tokenizer, &row);
     }
-    assert_int_equal(rows, 12);
-    fclose(file);
+    if (file) {
+        fclose(file);
+    }
     free(path);
     golden_row_free(&row);
     tokenizer_free(tokenizer);
+    return rows;
+}
+
+static void chosen_conversations(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+        int rows = check_rows(&families[i], "tests/data/text/chat");
+        assert_true(rows == 0 || rows == 12);
+    }
+}
+
+static void random_conversations(void **state)
+{
+    const struct family *family = *state;
+    assert_in_range(check_rows(family, conversations), 30, INT_MAX);
 }
 
 static void expect_text(const struct chat_format *format, const struct chat_message *messages, size_t count,
@@ -93,30 +133,20 @@ static void expect_text(const struct chat_format *format, const struct chat_mess
 {
     struct error err;
     struct text_buffer text = {0};
-    assert_true(chat_format_render(format, messages, count, prompt, &text, NULL, &err));
+    const struct chat_conversation conversation = {.messages = messages, .count = count};
+    assert_true(chat_format_render(format, &conversation, prompt, &text, NULL, &err));
     text_buffer_append(&text, "", 1);
     assert_string_equal(text.data, wanted);
     text_buffer_free(&text);
 }
 
-static void other_families(void **state)
+static void formats_of_their_own(void **state)
 {
     (void)state;
-    const struct chat_message turns[] = {message("system", " Be brief. "), message("user", " Hi\n"),
-                                         message("assistant", " Yes? "), message("user", "Bye")};
-    expect_text(&llama2_format, turns, 4, true,
-                "<s>[INST] <<SYS>>\n Be brief. \n<</SYS>>\n\n Hi [/INST] Yes? </s><s>[INST] Bye [/INST]");
-    expect_text(&llama3_format, turns, 4, true,
-                "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nBe brief.<|eot_id|>"
-                "<|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>"
-                "<|start_header_id|>assistant<|end_header_id|>\n\nYes?<|eot_id|>"
-                "<|start_header_id|>user<|end_header_id|>\n\nBye<|eot_id|>"
-                "<|start_header_id|>assistant<|end_header_id|>\n\n");
-    const struct chat_message tools[] = {message("user", "add"), message("tool", "1"), message("tool", "2")};
-    expect_text(
-        &qwen3_format, tools, 3, false,
-        "<|im_start|>user\nadd<|im_end|>\n<|im_start|>user\n<tool_response>\n1\n</tool_response>\n<tool_response>\n2\n"
-        "</tool_response><|im_end|>\n");
+    const struct chat_message turns[] = {message("user", "Hi"), message("assistant", "Yes?"), message("user", "Bye")};
+    expect_text(&readme_format, turns, 3, true, "Be brief.\n\nUser: Hi\n\nBot: Yes?</s>\n\nUser: Bye\n\nBot: ");
+    expect_text(&llama2_system_format, turns, 3, true,
+                "<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nHi [/INST] Yes? </s><s>[INST] Bye [/INST]");
 }
 
 /* The content and what ends it are trained, the newline behind is not; nor is what the generation prompt gives. */
@@ -124,6 +154,7 @@ static void spans_hold_what_is_trained(void **state)
 {
     (void)state;
     const struct chat_message turns[] = {message("user", "2+2?"), message("assistant", "4")};
+    const struct chat_conversation conversation = {.messages = turns, .count = 2};
     const struct {
         const struct chat_format *format;
         const char *wanted;
@@ -133,12 +164,15 @@ static void spans_hold_what_is_trained(void **state)
         {&qwen3_no_thinking_format, "4<|im_end|>"},
         {&tinyllama_format, "4</s>"},
         {&llama3_format, "4<|eot_id|>"},
+        {&llama3_1_format, "4<|eot_id|>"},
+        {&mistral_v3_format, "4</s>"},
+        {&readme_format, "4</s>"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct error err;
         struct text_buffer text = {0};
         struct chat_spans spans = {0};
-        assert_true(chat_format_render(cases[i].format, turns, 2, false, &text, &spans, &err));
+        assert_true(chat_format_render(cases[i].format, &conversation, false, &text, &spans, &err));
         assert_int_equal(spans.count, 1);
         size_t length = spans.item[0].end - spans.item[0].begin;
         assert_int_equal(length, strlen(cases[i].wanted));
@@ -148,36 +182,42 @@ static void spans_hold_what_is_trained(void **state)
     }
 }
 
-static void expect_error(const struct chat_format *format, const struct chat_message *messages, size_t count,
-                         const char *wanted)
-{
-    struct error err;
-    struct text_buffer text = {0};
-    assert_false(chat_format_render(format, messages, count, false, &text, NULL, &err));
-    assert_string_equal(err.text, wanted);
-    text_buffer_free(&text);
-}
-
-static void mistakes(void **state)
+/* With calls, the calls are trained as what the assistant writes. */
+static void spans_hold_calls(void **state)
 {
     (void)state;
-    const struct chat_format none = {.name = NULL};
-    const struct chat_message odd[] = {message("user", "a"), message("narrator", "b")};
-    const struct chat_message twice[] = {message("system", "s"), message("user", "a"), message("user", "b")};
-    const struct chat_message late[] = {message("user", "a"), message("assistant", "b"), message("system", "c")};
-    expect_error(&qwen3_format, odd, 0, "the conversation is empty");
-    expect_error(&none, odd, 2, "this program was compiled without a chat format; add `chat = ...` to its recipe");
-    expect_error(&tinyllama_format, odd, 2,
-                 "message 2: the chat format 'tinyllama' has no role 'narrator' (it has system, user, assistant)");
-    expect_error(
-        &llama2_format, twice, 3,
-        "message 3: the chat format 'llama2' wants user and assistant to take turns; expected 'assistant', found "
-        "'user'");
-    expect_error(&llama2_format, late, 3,
-                 "message 3: the chat format 'llama2' wants user and assistant to take turns; expected 'user', found "
-                 "'system'");
-    expect_error(&llama2_format, twice, 1,
-                 "the conversation is a system message alone; the chat format 'llama2' has no turn for it");
+    static const char json[] =
+        "[{\"role\": \"user\", \"content\": \"?\"}, {\"role\": \"assistant\", \"content\": \"Let me.\", "
+        "\"tool_calls\": [{\"id\": \"123456789\", \"function\": {\"name\": \"f\", \"arguments\": "
+        "{\"x\":1.50}}}]}]";
+    static const struct {
+        const struct chat_format *format;
+        const char *wanted;
+    } cases[] = {
+        {&qwen2_5_format,
+         "Let me.\n<tool_call>\n{\"name\": \"f\", \"arguments\": {\"x\": 1.5}}\n</tool_call><|im_end|>"},
+        {&qwen3_format, "<think>\n\n</think>\n\nLet me.\n<tool_call>\n{\"name\": \"f\", \"arguments\": {\"x\": 1.5}}\n"
+                        "</tool_call><|im_end|>"},
+        {&llama3_1_format, "{\"name\": \"f\", \"parameters\": {\"x\": 1.5}}<|eot_id|>"},
+        {&mistral_v3_format,
+         "[TOOL_CALLS] [{\"name\": \"f\", \"arguments\": {\"x\": 1.5}, \"id\": \"123456789\"}]</s>"},
+    };
+    struct chat_messages messages = {0};
+    struct error err;
+    struct json_cursor cursor = json_cursor_begin("json", json, strlen(json));
+    assert_true(chat_messages_read(&cursor, &messages, &err));
+    const struct chat_conversation conversation = chat_messages_conversation(&messages);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct text_buffer text = {0};
+        struct chat_spans spans = {0};
+        assert_true(chat_format_render(cases[i].format, &conversation, false, &text, &spans, &err));
+        assert_int_equal(spans.count, 1);
+        assert_int_equal(spans.item[0].end - spans.item[0].begin, strlen(cases[i].wanted));
+        assert_memory_equal(text.data + spans.item[0].begin, cases[i].wanted, strlen(cases[i].wanted));
+        text_buffer_free(&text);
+        chat_spans_free(&spans);
+    }
+    chat_messages_free(&messages);
 }
 
 /* ---- the command ---- */
@@ -227,7 +267,8 @@ static void tokenize_mistakes(void **state)
         bool decode;
         const char *wanted;
     } cases[] = {
-        {"\"a\"\n7\n", false, "line 2 of the input: expected a JSON string or an array of messages"},
+        {"\"a\"\n7\n", false,
+         "line 2 of the input: expected a JSON string, an array of messages, or an object with messages"},
         {"\"a\n", false,
          "line 1 of the input: JSON ends early, at byte 2, where the string to go on (control characters must be "
          "escaped) was "
@@ -237,9 +278,8 @@ static void tokenize_mistakes(void **state)
         {"\"\xFF\"\n", false, "line 1 of the input: byte 0xFF at byte 1 of the JSON is not valid UTF-8"},
         {"\"a\" 1\n", false, "line 1 of the input: expected the end at byte 4 of the JSON, found '1'"},
         {"[]\n", false, "line 1 of the input: the conversation is empty"},
-        {"[{\"role\": \"user\"}]\n", false, "line 1 of the input: message 1 has no \"content\""},
-        {"[{\"role\": \"user\", \"content\": [1]}]\n", false,
-         "line 1 of the input: message 1: \"content\" is not a string"},
+        {"[{\"role\": \"user\"}]\n", false,
+         "line 1 of the input: messages[0].content: expected a string, found nothing"},
         {"[999999]\n", true, "line 1 of the input: no token has id 999999; ids go up to 2277"},
         {"[1.5]\n", true, "line 1 of the input: expected a whole number at byte 2 of the JSON, found '.'"},
     };
@@ -251,24 +291,18 @@ static void tokenize_mistakes(void **state)
     }
 }
 
-int main(void)
+int main(int count, char **arguments)
 {
-    static const struct family families[] = {
-        {"qwen2_5", &qwen2_5_format, "qwen2.5-2k"},
-        {"qwen3", &qwen3_format, "qwen2.5-2k"},
-        {"tinyllama", &tinyllama_format, "mistral-1k"},
+    enum { FAMILIES = sizeof families / sizeof *families };
+    struct CMUnitTest tests[FAMILIES + 6] = {
+        cmocka_unit_test(chosen_conversations),       cmocka_unit_test(formats_of_their_own),
+        cmocka_unit_test(spans_hold_what_is_trained), cmocka_unit_test(spans_hold_calls),
+        cmocka_unit_test(tokenize_and_back),          cmocka_unit_test(tokenize_mistakes),
     };
-    struct family borrowed = {"tinyllama", &tinyllama_format, "qwen2.5-2k"};
-    const struct CMUnitTest tests[] = {
-        {.name = "qwen2_5", .test_func = goldens, .initial_state = (void *)(size_t)&families[0]},
-        {.name = "qwen3", .test_func = goldens, .initial_state = (void *)(size_t)&families[1]},
-        {.name = "tinyllama", .test_func = goldens, .initial_state = (void *)(size_t)&families[2]},
-        {.name = "tinyllama under a tokenizer of Qwen's", .test_func = goldens, .initial_state = &borrowed},
-        cmocka_unit_test(other_families),
-        cmocka_unit_test(spans_hold_what_is_trained),
-        cmocka_unit_test(mistakes),
-        cmocka_unit_test(tokenize_and_back),
-        cmocka_unit_test(tokenize_mistakes),
-    };
+    for (size_t i = 0; i < FAMILIES; i++) {
+        void *family = (void *)(size_t)&families[i];
+        tests[6 + i] = (struct CMUnitTest){families[i].name, random_conversations, NULL, NULL, family};
+    }
+    conversations = count > 1 ? arguments[1] : conversations;
     return cmocka_run_group_tests_name("chat formats", tests, NULL, NULL);
 }

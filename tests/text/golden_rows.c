@@ -43,7 +43,10 @@ static void read_field(struct golden_row *row, const char *key, struct json_curs
         text->length = 0;
         require(json_cursor_string(cursor, text, &err), &err);
     } else if (strcmp(key, "messages") == 0) {
-        require(chat_messages_read(cursor, &row->messages, &err), &err);
+        struct json_cursor whole = json_cursor_begin(cursor->name, cursor->text, cursor->length);
+        require(chat_messages_read(&whole, &row->messages, &err) && json_cursor_skip(cursor, &err), &err);
+    } else if (strcmp(key, "tools") == 0) { /* read with the messages */
+        require(json_cursor_skip(cursor, &err), &err);
     } else if (strcmp(key, "ids") == 0 || strcmp(key, "bare") == 0) {
         read_ids(cursor, key[0] == 'i' ? &row->ids : &row->bare);
     } else {
