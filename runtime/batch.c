@@ -6,11 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint32_t sample_tokens(const struct dataset *data, uint32_t place)
-{
-    return (uint32_t)(data->starts[place + 1] - data->starts[place]);
-}
-
 /* The end of the micro-batch that begins at order[begin]. */
 static uint32_t micro_batch_end(const struct epoch_plan *plan, const struct dataset *data,
                                 const struct train_config *config, uint32_t begin)
@@ -22,9 +17,9 @@ static uint32_t micro_batch_end(const struct epoch_plan *plan, const struct data
         return limit - begin < wanted ? limit : begin + wanted;
     }
     long long capacity = (long long)config->per_device_train_batch_size * config->max_length;
-    long long filled = sample_tokens(data, plan->order[begin]);
-    while (end < limit && filled + sample_tokens(data, plan->order[end]) <= capacity)
-        filled += sample_tokens(data, plan->order[end++]);
+    long long filled = data->sample[plan->order[begin]].tokens;
+    while (end < limit && filled + data->sample[plan->order[end]].tokens <= capacity)
+        filled += data->sample[plan->order[end++]].tokens;
     return end;
 }
 
@@ -96,19 +91,21 @@ void batch_buffer_free(struct batch_buffer *buffer)
     *buffer = (struct batch_buffer){0};
 }
 
-void batch_fill(struct batch *batch, struct batch_buffer *buffer, const struct dataset *data, const uint32_t *places,
-                int count, uint32_t first_key)
+bool batch_fill(struct batch *batch, struct batch_buffer *buffer, const struct dataset *data, const uint32_t *places,
+                int count, uint32_t first_key, struct error *err)
 {
     int tokens = 0;
     for (int i = 0; i < count; i++) {
-        size_t from = data->starts[places[i]];
-        size_t length = sample_tokens(data, places[i]);
-        CHECK(length <= (size_t)(buffer->tokens - tokens));
-        memcpy(buffer->ids + tokens, data->ids + from, length * sizeof *buffer->ids);
-        memcpy(buffer->labels + tokens, data->labels + from, length * sizeof *buffer->labels);
+        int length = data->sample[places[i]].tokens;
+        int32_t *labels = buffer->labels + tokens;
+        CHECK(length <= buffer->tokens - tokens);
+        if (!dataset_read(data, (int)places[i], buffer->ids + tokens, labels, err))
+            return false;
+        memmove(labels, labels + 1, (size_t)(length - 1) * sizeof *labels);
+        labels[length - 1] = IGNORED_LABEL;
         buffer->starts[i] = tokens;
         buffer->samples[i] = first_key + (uint32_t)i;
-        tokens += (int)length;
+        tokens += length;
     }
     buffer->starts[count] = tokens;
     *batch = (struct batch){
@@ -119,12 +116,5 @@ void batch_fill(struct batch *batch, struct batch_buffer *buffer, const struct d
         .starts = buffer->starts,
         .samples = buffer->samples,
     };
-}
-
-int batch_trained(const struct batch *batch)
-{
-    int trained = 0;
-    for (int t = 0; t < batch->tokens; t++)
-        trained += batch->labels[t] != IGNORED_LABEL;
-    return trained;
+    return true;
 }

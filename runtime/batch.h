@@ -39,12 +39,10 @@ struct batch_buffer {
 void batch_buffer_init(struct batch_buffer *buffer, int tokens);
 void batch_buffer_free(struct batch_buffer *buffer);
 
-/* Points *batch at the buffer, filled with the samples `places` [count] end to end. The dropout key of the i-th is
- * first_key + i; seed and step are left 0. */
-void batch_fill(struct batch *batch, struct batch_buffer *buffer, const struct dataset *data, const uint32_t *places,
-                int count, uint32_t first_key);
-
-/* Labels that are not -100. */
-int batch_trained(const struct batch *batch);
+/* Points *batch at the buffer, filled with the samples `places` [count] end to end, their labels shifted: each position's is the
+ * sample's next token, the last one's IGNORED_LABEL. The dropout key of the i-th is first_key + i; seed and step are left 0. False
+ * where the data cannot be read back. */
+bool batch_fill(struct batch *batch, struct batch_buffer *buffer, const struct dataset *data, const uint32_t *places,
+                int count, uint32_t first_key, struct error *err);
 
 #endif

@@ -1,257 +1,104 @@
 #include "dataset.h"
 
-#include "dataset_encode.h"
-#include "dataset_reader.h"
-#include "sampler.h"
-
-#include <stdio.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A sample that --max-samples may choose. */
-struct located_item {
-    struct data_item item;
-    int file;
-};
-
-/* A load under way. */
-struct loading {
-    struct dataset *data;
-    const struct dataset_request *request;
-    struct data_reader *readers;  /* [file_count] */
-    enum data_format *formats;    /* [file_count] */
-    struct located_item *located; /* [located_count] where max_samples is given */
-    size_t located_count, located_capacity;
-    size_t token_capacity, sample_capacity;
-    struct encoded encoded;
-};
-
-static char *place_of(const struct loading *loading, int file, int line)
-{
-    return format_text("%s:%d", loading->request->files[file], line);
-}
-
-static void reserve(struct loading *loading, size_t tokens)
-{
-    struct dataset *data = loading->data;
-    size_t wanted = data->starts[data->samples] + tokens;
-    if (wanted > loading->token_capacity) {
-        size_t capacity = wanted + wanted / 2;
-        data->ids = reallocate(data->ids, capacity * sizeof *data->ids, "the training data");
-        data->labels = reallocate(data->labels, capacity * sizeof *data->labels, "the training data");
-        loading->token_capacity = capacity;
-    }
-    if ((size_t)data->samples + 2 > loading->sample_capacity) {
-        size_t capacity = 2 * ((size_t)data->samples + 2);
-        data->starts = reallocate(data->starts, capacity * sizeof *data->starts, "the training data");
-        data->first_labels = reallocate(data->first_labels, capacity * sizeof *data->first_labels, "the training data");
-        data->origins = reallocate(data->origins, capacity * sizeof *data->origins, "the training data");
-        loading->sample_capacity = capacity;
-    }
-}
-
-/* Truncates, shifts the labels and keeps the sample, or drops it. */
-static void keep_sample(struct loading *loading, int file, int line)
-{
-    const struct encoded *encoded = &loading->encoded;
-    struct dataset *data = loading->data;
-    struct dataset_report *report = &data->report;
-    int length = encoded->count, trained = 0;
-    report->longest = length > report->longest ? length : report->longest;
-    report->truncated += length > loading->request->max_length;
-    length = length > loading->request->max_length ? loading->request->max_length : length;
-    for (int t = 1; t < length; t++)
-        trained += encoded->labels[t] != IGNORED_LABEL;
-    if (trained == 0) {
-        report->dropped++;
-        return;
-    }
-    reserve(loading, (size_t)length);
-    size_t start = data->starts[data->samples];
-    memcpy(data->ids + start, encoded->ids, (size_t)length * sizeof *data->ids);
-    memcpy(data->labels + start, encoded->labels + 1, (size_t)(length - 1) * sizeof *data->labels);
-    data->labels[start + (size_t)length - 1] = IGNORED_LABEL;
-    data->first_labels[data->samples] = encoded->labels[0];
-    data->origins[data->samples] = (struct sample_origin){file, line};
-    data->starts[++data->samples] = start + (size_t)length;
-    report->samples++;
-    report->tokens += length;
-    report->trained += trained;
-}
-
-static bool take_sample(struct loading *loading, int file, int line, const cJSON *json, struct error *err)
-{
-    char *where = place_of(loading, file, line);
-    bool ok = sample_encode(&loading->encoded, loading->request, loading->formats[file], json, where, err);
-    free(where);
-    if (ok)
-        keep_sample(loading, file, line);
-    return ok;
-}
-
-static void locate(struct loading *loading, int file, const struct data_item *item)
-{
-    if (loading->located_count == loading->located_capacity) {
-        loading->located_capacity = 2 * loading->located_capacity + 64;
-        loading->located =
-            reallocate(loading->located, loading->located_capacity * sizeof *loading->located, "the places of samples");
-    }
-    loading->located[loading->located_count++] = (struct located_item){*item, file};
-}
-
-/* The first sample tells the file's form; the others must agree. */
-static bool check_format(struct loading *loading, int file, int line, bool first, const cJSON *json, struct error *err)
-{
-    enum data_format format;
-    char *where = place_of(loading, file, line);
-    bool ok = data_format_recognise(&format, &loading->request->fields, json, where, err);
-    if (ok && !first && format != loading->formats[file])
-        ok = error_set(err, "%s: a file holds one data format: expected %s as above, found %s; split the file", where,
-                       data_format_name(loading->formats[file]), data_format_name(format));
-    if (ok)
-        loading->formats[file] = format;
-    free(where);
-    return ok;
-}
-
-static bool load_item(struct loading *loading, int file, const struct data_item *item, bool first, struct error *err)
-{
-    cJSON *json = data_item_parse(&loading->readers[file], item, err);
-    bool ok = json && check_format(loading, file, item->line, first, json, err);
-    if (ok && loading->request->max_samples > 0)
-        locate(loading, file, item);
-    else if (ok)
-        ok = take_sample(loading, file, item->line, json, err);
-    cJSON_Delete(json);
-    return ok;
-}
-
-static void describe_file(struct loading *loading, int file, long long samples)
-{
-    struct dataset *data = loading->data;
-    char *formats =
-        format_text("%s%s: %s, %lld sample%s\n", data->formats ? data->formats : "", loading->request->files[file],
-                    data_format_name(loading->formats[file]), samples, samples == 1 ? "" : "s");
-    free(data->formats);
-    data->formats = formats;
-}
-
-static bool load_file(struct loading *loading, int file, struct error *err)
-{
-    struct data_reader *reader = &loading->readers[file];
-    struct data_item item;
-    long long samples = 0;
-    if (!data_reader_open(reader, loading->request->files[file], err))
-        return false;
-    while (data_reader_next(reader, &item, err)) {
-        if (!load_item(loading, file, &item, samples++ == 0, err))
-            return false;
-    }
-    if (err->text[0])
-        return false;
-    if (samples == 0)
-        return error_set(err, "%s: the file holds no samples", loading->request->files[file]);
-    describe_file(loading, file, samples);
-    return true;
-}
-
-/* Encodes the samples that the seeded shuffle puts first. */
-static bool load_selection(struct loading *loading, struct error *err)
-{
-    const struct dataset_request *request = loading->request;
-    uint32_t count = (uint32_t)loading->located_count;
-    uint32_t wanted = (long long)count < request->max_samples ? count : (uint32_t)request->max_samples;
-    uint32_t *order = allocate(count * sizeof *order, "the order of samples");
-    sampler_order(order, count, request->shuffle, (uint64_t)request->seed, SAMPLER_SELECTION);
-    bool ok = true;
-    for (uint32_t i = 0; ok && i < wanted; i++) {
-        const struct located_item *chosen = &loading->located[order[i]];
-        cJSON *json = data_item_parse(&loading->readers[chosen->file], &chosen->item, err);
-        ok = json && take_sample(loading, chosen->file, chosen->item.line, json, err);
-        cJSON_Delete(json);
-    }
-    free(order);
-    return ok;
-}
-
-static bool check_any(const struct dataset *data, const struct dataset_request *request, struct error *err)
-{
-    if (data->samples > 0)
-        return true;
-    return error_set(err,
-                     "%s%s: no token to train within max_length %d in any of its samples (%lld): are there assistant "
-                     "turns, or labels other than -100?",
-                     request->files[0], request->file_count > 1 ? " and the other files" : "", request->max_length,
-                     data->report.dropped);
-}
-
-bool dataset_load(struct dataset *data, const struct dataset_request *request, struct error *err)
-{
-    size_t files = (size_t)request->file_count;
-    struct dataset_request complete = *request;
-    struct loading loading = {.data = data, .request = &complete};
-    data_fields_complete(&complete.fields);
-    *data = (struct dataset){.files = allocate(files * sizeof *data->files, "data files")};
-    memcpy(data->files, request->files, files * sizeof *data->files);
-    loading.readers = allocate(files * sizeof *loading.readers, "data files");
-    loading.formats = allocate(files * sizeof *loading.formats, "data files");
-    data->starts = allocate(2 * sizeof *data->starts, "the training data");
-    bool ok = true;
-    for (int file = 0; ok && file < request->file_count; file++)
-        ok = load_file(&loading, file, err);
-    if (ok && request->max_samples > 0)
-        ok = load_selection(&loading, err);
-    ok = ok && check_any(data, request, err);
-    for (size_t file = 0; file < files; file++)
-        data_reader_close(&loading.readers[file]);
-    free(loading.readers);
-    free(loading.formats);
-    free(loading.located);
-    encoded_free(&loading.encoded);
-    if (!ok)
-        dataset_free(data);
-    return ok;
-}
+/* A stored word is a token's id, and in its highest bit whether the token is trained. */
+static const uint32_t TRAINED = 1u << 31;
 
 void dataset_free(struct dataset *data)
 {
-    free(data->ids);
-    free(data->labels);
-    free(data->starts);
-    free(data->first_labels);
-    free(data->origins);
+    token_store_free(&data->store);
+    free(data->sample);
     free(data->formats);
     free(data->files);
     *data = (struct dataset){0};
 }
 
-char *dataset_place(const struct dataset *data, int sample)
+static void reserve(struct dataset *data)
 {
-    struct sample_origin origin = data->origins[sample];
-    return format_text("%s:%d", data->files[origin.file], origin.line);
+    if (data->samples < data->capacity)
+        return;
+    data->capacity = data->capacity > INT_MAX / 2 ? INT_MAX : 2 * data->capacity + 64;
+    data->sample = reallocate(data->sample, (size_t)data->capacity * sizeof *data->sample, "the training data");
 }
 
-char *dataset_report_json(const struct dataset_report *report)
+static uint64_t fnv1a(uint64_t hash, const uint32_t *words, size_t count)
 {
-    return format_text("{\"samples\":%lld,\"tokens\":%lld,\"trained_tokens\":%lld,\"truncated\":%lld,\"dropped\":%lld,"
-                       "\"longest\":%d}",
-                       report->samples, report->tokens, report->trained, report->truncated, report->dropped,
-                       report->longest);
-}
-
-static uint64_t fnv1a(uint64_t hash, const void *data, size_t bytes)
-{
-    const unsigned char *byte = data;
-    for (size_t i = 0; i < bytes; i++)
-        hash = (hash ^ byte[i]) * 0x100000001b3u;
+    for (size_t i = 0; i < count; i++)
+        hash = (hash ^ words[i]) * 0x100000001b3u;
     return hash;
 }
 
-uint64_t dataset_fingerprint(const struct dataset *data)
+/* Whether the words alone tell the labels. */
+static bool labels_are_ids(const int32_t *ids, const int32_t *labels, int tokens)
 {
-    uint64_t hash = 0xcbf29ce484222325u;
-    size_t tokens = data->starts[data->samples];
-    hash = fnv1a(hash, data->ids, tokens * sizeof *data->ids);
-    hash = fnv1a(hash, data->labels, tokens * sizeof *data->labels);
-    return fnv1a(hash, data->starts, ((size_t)data->samples + 1) * sizeof *data->starts);
+    for (int t = 0; t < tokens; t++) {
+        if (labels[t] != ids[t] && labels[t] != IGNORED_LABEL)
+            return false;
+    }
+    return true;
+}
+
+static bool append(struct dataset *data, const uint32_t *words, int count, struct error *err)
+{
+    data->fingerprint = fnv1a(data->fingerprint, words, (size_t)count);
+    return token_store_append(&data->store, words, (size_t)count, err);
+}
+
+bool dataset_add(struct dataset *data, struct dataset_sample sample, const int32_t *ids, const int32_t *labels,
+                 struct error *err)
+{
+    if (data->samples == INT_MAX)
+        return error_set(err, "%s: more than %d samples", data->files[sample.file], INT_MAX);
+    uint32_t *words = allocate((size_t)sample.tokens * sizeof *words, "a sample's tokens"),
+             length = (uint32_t)sample.tokens;
+    sample.start = data->store.count;
+    sample.labels_stored = !labels_are_ids(ids, labels, sample.tokens);
+    sample.trained = 0;
+    for (int t = 0; t < sample.tokens; t++) {
+        bool trained = labels[t] != IGNORED_LABEL;
+        words[t] = (uint32_t)ids[t] | (trained ? TRAINED : 0);
+        sample.trained += t > 0 && trained;
+    }
+    data->fingerprint = fnv1a(data->fingerprint ? data->fingerprint : 0xcbf29ce484222325u, &length, 1);
+    bool ok = append(data, words, sample.tokens, err) &&
+              (!sample.labels_stored || append(data, (const uint32_t *)labels, sample.tokens, err));
+    free(words);
+    if (!ok)
+        return false;
+    reserve(data);
+    data->sample[data->samples++] = sample;
+    data->report.samples++;
+    data->report.tokens += sample.tokens;
+    data->report.trained += sample.trained;
+    return true;
+}
+
+bool dataset_read(const struct dataset *data, int sample, int32_t *ids, int32_t *labels, struct error *err)
+{
+    const struct dataset_sample *from = &data->sample[sample];
+    size_t tokens = (size_t)from->tokens;
+    if (!token_store_read(&data->store, from->start, tokens, (uint32_t *)ids, err) ||
+        (from->labels_stored && !token_store_read(&data->store, from->start + tokens, tokens, (uint32_t *)labels, err)))
+        return false;
+    for (size_t t = 0; t < tokens; t++) {
+        uint32_t word = (uint32_t)ids[t];
+        ids[t] = (int32_t)(word & ~TRAINED);
+        if (!from->labels_stored)
+            labels[t] = word & TRAINED ? ids[t] : IGNORED_LABEL;
+    }
+    return true;
+}
+
+void dataset_expect(const struct dataset *data, int sample)
+{
+    const struct dataset_sample *from = &data->sample[sample];
+    token_store_expect(&data->store, from->start, (size_t)from->tokens * (from->labels_stored ? 2 : 1));
+}
+
+char *dataset_place(const struct dataset *data, int sample)
+{
+    return format_text("%s:%d", data->files[data->sample[sample].file], (int)data->sample[sample].line);
 }

@@ -5,16 +5,10 @@
 
 void dataset_tell(const struct dataset *data, const struct train_config *config)
 {
-    const struct dataset_report *report = &data->report;
+    char *report = dataset_report_text(&data->report, config->max_length);
     fputs(data->formats, stderr);
-    fprintf(stderr, "kept %lld of %lld samples: %lld tokens, %lld of them trained\n", report->samples,
-            report->samples + report->dropped, report->tokens, report->trained);
-    if (report->truncated > 0)
-        fprintf(stderr, "cut at max_length %d: %lld; the longest sample has %d tokens\n", config->max_length,
-                report->truncated, report->longest);
-    if (report->dropped > 0)
-        fprintf(stderr, "dropped, without a token to train within max_length %d: %lld\n", config->max_length,
-                report->dropped);
+    fputs(report, stderr);
+    free(report);
 }
 
 bool dataset_from_options(struct dataset *data, const struct session *session, const struct options *options,

@@ -1,37 +1,44 @@
 /* The items of a data file, one after another, each with the line that it begins on: the elements of a JSON array, or the
- * objects of a file of JSON lines. Which of the two a file is tells its first character ('[' or not), not its name.
+ * objects of a file of JSON lines. Which of the two a file is tells its first character ('[' or not), not its name; it may be
+ * compressed (data_stream.h).
  *
- * Only one item is parsed at a time, so that a large file costs no more memory than its largest sample.
+ * The file streams by: in memory is a window of 1 MiB, or of the largest item where that is larger. An item may have up to 1 GiB.
  */
 #ifndef LORAC_DATASET_READER_H
 #define LORAC_DATASET_READER_H
 
-#include "error.h"
+#include "data_stream.h"
 
 #include <cjson/cJSON.h>
 
 struct data_reader {
     const char *path; /* the caller's */
-    const char *text; /* the mapped file, `size` bytes */
-    size_t size, position;
-    int line; /* of `position`, from 1 */
+    struct data_stream stream;
+    char *window; /* [size] text that was read; what lies before `position` is done with */
+    size_t size, capacity, position;
+    size_t passed; /* bytes of the text before the window */
+    int line;      /* of `position`, from 1 */
     bool array, started, ended;
 };
 
 struct data_item {
-    size_t begin, end; /* byte range in the file */
-    int line;          /* where it begins */
+    const char *text; /* in the reader's window: until its next call */
+    size_t size;
+    size_t offset; /* of the text's first byte in the file, unpacked */
+    int line;      /* where it begins */
 };
 
-/* False when the file cannot be read, is empty, or begins as neither form does. */
+/* False when the file cannot be read, is empty, or begins as neither form does; then there is nothing to close. */
 bool data_reader_open(struct data_reader *reader, const char *path, struct error *err);
 void data_reader_close(struct data_reader *reader);
 
-/* Finds the next item. False with err->text empty at the end, with a message where the array is malformed. */
+/* Finds the next item. False with err->text empty at the end, with a message where the file cannot be read or the array is
+ * malformed. */
 bool data_reader_next(struct data_reader *reader, struct data_item *item, struct error *err);
 
-/* The item's JSON, tools and calls as text (json_keep_text.h); cJSON_Delete it. NULL and *err ("path:line: ...") where it is broken, no UTF-8, no object, or holds the
- * escape \u0000, at which a C string would end unnoticed. */
+/* The item's JSON, tools and calls as text (json_keep_text.h); cJSON_Delete it. NULL and *err ("path:line: ...") where it is broken,
+ * no UTF-8, no object, or holds what no text has: half of a surrogate pair, or the escape \u0000, at which a C string would end
+ * unnoticed. (dataset_item.c) */
 cJSON *data_item_parse(const struct data_reader *reader, const struct data_item *item, struct error *err);
 
 #endif

@@ -8,6 +8,10 @@ static void fill(struct error *err, int exit_code, const char *format, va_list a
 {
     err->exit_code = exit_code;
     vsnprintf(err->text, sizeof err->text, format, args);
+    for (char *c = err->text; *c; c++)
+        *c = (unsigned char)*c < 0x20 || *c == 0x7f
+                 ? '?'
+                 : *c; /* what data and names bring along must not write on terminals */
 }
 
 bool error_set(struct error *err, const char *format, ...)

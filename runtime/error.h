@@ -14,7 +14,7 @@ enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTE
 
 struct error {
     int exit_code;   /* EXIT_FAILED unless set by error_usage */
-    char text[1024]; /* one line, no newline at its end */
+    char text[1024]; /* one line, no newline at its end; control characters in it have become '?' */
 };
 
 /* Fills *err (printf format, exit code EXIT_FAILED) and returns false, so that `return error_set(err, ...)` reads well. */

@@ -5,8 +5,8 @@
 
 #include <math.h>
 
-void evaluate_dataset(struct evaluation *evaluation, const struct backend *backend, struct device *device,
-                      const struct dataset *data, const struct train_config *config)
+bool evaluate_dataset(struct evaluation *evaluation, const struct backend *backend, struct device *device,
+                      const struct dataset *data, const struct train_config *config, struct error *err)
 {
     struct train_config in_order = *config;
     in_order.shuffle = false;
@@ -15,14 +15,17 @@ void evaluate_dataset(struct evaluation *evaluation, const struct backend *backe
     epoch_plan_init(&plan, data, &in_order, 0);
     batch_buffer_init(&buffer, config->per_device_train_batch_size * config->max_length);
     *evaluation = (struct evaluation){0};
-    for (int m = 0; m < plan.micro_batches && !interrupt_seen(); m++) {
+    bool ok = true;
+    for (int m = 0; ok && m < plan.micro_batches && !interrupt_seen(); m++) {
         struct batch batch;
         uint32_t first = plan.starts[m];
-        batch_fill(&batch, &buffer, data, plan.order + first, (int)(plan.starts[m + 1] - first), first);
-        backend->evaluate(device, &batch, evaluation);
+        ok = batch_fill(&batch, &buffer, data, plan.order + first, (int)(plan.starts[m + 1] - first), first, err);
+        if (ok)
+            backend->evaluate(device, &batch, evaluation);
     }
     batch_buffer_free(&buffer);
     epoch_plan_free(&plan);
+    return ok;
 }
 
 double evaluation_loss(const struct evaluation *evaluation)

@@ -7,9 +7,9 @@
 #include "program.h"
 
 /* Evaluates all samples in their order, in micro-batches of config->per_device_train_batch_size of them. *evaluation begins at 0.
- * Stops early where interrupt_seen(). */
-void evaluate_dataset(struct evaluation *evaluation, const struct backend *backend, struct device *device,
-                      const struct dataset *data, const struct train_config *config);
+ * Stops early where interrupt_seen(). False where the data cannot be read back. */
+bool evaluate_dataset(struct evaluation *evaluation, const struct backend *backend, struct device *device,
+                      const struct dataset *data, const struct train_config *config, struct error *err);
 
 /* Sum of token cross entropies / trained labels (not a mean of means); its exponential; correct / trained. */
 double evaluation_loss(const struct evaluation *evaluation);

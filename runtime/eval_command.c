@@ -31,7 +31,9 @@ int command_eval(const struct options *options, struct error *err)
               session_load_adapter(&session, options, USE_EVAL, err);
     if (ok) {
         dataset_tell(&data, &config);
-        evaluate_dataset(&evaluation, session.backend, session.device, &data, &config);
+        ok = evaluate_dataset(&evaluation, session.backend, session.device, &data, &config, err);
+    }
+    if (ok) {
         ok = isfinite(evaluation_loss(&evaluation)) ||
              error_set(err, "the loss over the data is not a finite number; are the model's weights damaged?");
     }

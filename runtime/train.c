@@ -176,11 +176,14 @@ static int run(struct training *training, struct error *err)
         .model = session->model,
         .resume = training->resume,
     };
-    tell_data(training);
-    training->began = seconds_now();
-    interrupt_watch(true);
-    enum train_end end = trainer_run(&trainer, &training->state, err);
-    interrupt_unwatch();
+    enum train_end end = TRAIN_FAILED;
+    if (trainer_begin(&trainer, &training->state, err)) {
+        tell_data(training);
+        training->began = seconds_now();
+        interrupt_watch(true);
+        end = trainer_run(&trainer, &training->state, err);
+        interrupt_unwatch();
+    }
     if (end == TRAIN_INTERRUPTED)
         return end_interrupted(training, err);
     if (end == TRAIN_DONE && write_results(training, err))

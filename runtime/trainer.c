@@ -8,6 +8,7 @@
 #include "progress.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* A run under way. */
@@ -48,10 +49,8 @@ static struct window next_window(const struct run *run)
     struct window window = {.first = run->state->epoch_step * length};
     window.last = plan->micro_batches - window.first < length ? plan->micro_batches : window.first + length;
     for (uint32_t i = plan->starts[window.first]; i < plan->starts[window.last]; i++) {
-        size_t end = data->starts[plan->order[i] + 1];
-        window.tokens += (long long)(end - data->starts[plan->order[i]]);
-        for (size_t t = data->starts[plan->order[i]]; t < end; t++)
-            window.trained += data->labels[t] != IGNORED_LABEL;
+        window.tokens += data->sample[plan->order[i]].tokens;
+        window.trained += data->sample[plan->order[i]].trained;
     }
     return window;
 }
@@ -95,7 +94,15 @@ static bool check_finite(const struct run *run, double value, const char *what, 
     return false;
 }
 
-/* Gradients of the window. False where the loss is not finite, or an interruption came (err->text is empty then). */
+/* Has the samples of micro-batch m, if there is one, on their way while the one before it is computed. */
+static void expect_micro_batch(const struct run *run, int m)
+{
+    const struct epoch_plan *plan = &run->plan;
+    for (uint32_t i = plan->starts[m]; m < plan->micro_batches && i < plan->starts[m + 1]; i++)
+        dataset_expect(run->trainer->data, (int)plan->order[i]);
+}
+
+/* Gradients of the window. False where the data cannot be read, the loss is not finite, or an interruption came (err->text is empty then). */
 static bool accumulate_window(struct run *run, const struct window *window, double *loss_sum, struct error *err)
 {
     const struct trainer *trainer = run->trainer;
@@ -109,7 +116,10 @@ static bool accumulate_window(struct run *run, const struct window *window, doub
         uint32_t first = plan->starts[m];
         uint32_t key = (uint32_t)run->state->epoch * (uint32_t)trainer->data->samples + first;
         struct batch batch;
-        batch_fill(&batch, &run->buffer, trainer->data, plan->order + first, (int)(plan->starts[m + 1] - first), key);
+        int count = (int)(plan->starts[m + 1] - first);
+        if (!batch_fill(&batch, &run->buffer, trainer->data, plan->order + first, count, key, err))
+            return false;
+        expect_micro_batch(run, m + 1);
         batch.seed = (uint64_t)trainer->config.seed;
         batch.step = (uint32_t)run->state->step;
         double sum = trainer->backend->accumulate(trainer->device, &batch, 1.0 / (double)window->trained);
@@ -223,7 +233,8 @@ static bool evaluate(struct run *run, struct error *err)
     const struct trainer *trainer = run->trainer;
     double began = seconds_now();
     struct evaluation evaluation;
-    evaluate_dataset(&evaluation, trainer->backend, trainer->device, trainer->eval_data, &trainer->config);
+    if (!evaluate_dataset(&evaluation, trainer->backend, trainer->device, trainer->eval_data, &trainer->config, err))
+        return false;
     if (interrupt_seen())
         return true; /* half an evaluation is none */
     cJSON *entry = cJSON_CreateObject();
@@ -270,41 +281,60 @@ static bool after_step(struct run *run, const struct step_result *result, struct
     return !is_due(step, last, config->save_steps) || save(run, err);
 }
 
-static bool resume(struct run *run, struct error *err)
+static struct checkpoint_source source_of(const struct trainer *trainer)
 {
-    char *newest = checkpoint_newest(run->trainer->output, err);
-    bool ok = newest && checkpoint_load(&run->source, newest, run->state, err);
-    if (ok)
-        progress_line(&run->progress, "resuming from %s", newest);
-    free(newest);
-    run->saved_step = run->state->step;
-    return ok;
-}
-
-static bool begin(struct run *run, struct error *err)
-{
-    const struct trainer *trainer = run->trainer;
-    run->source = (struct checkpoint_source){
+    return (struct checkpoint_source){
         .program = trainer->program,
         .backend = trainer->backend,
         .device = trainer->device,
         .config = &trainer->config,
         .output = trainer->output,
         .model = trainer->model,
-        .fingerprint = dataset_fingerprint(trainer->data),
+        .fingerprint = trainer->data->fingerprint,
     };
-    run->saved_step = -1;
+}
+
+static bool check_position(const struct trainer *trainer, const struct trainer_state *state, struct error *err)
+{
+    struct epoch_plan plan;
+    epoch_plan_init(&plan, trainer->data, &trainer->config, state->epoch);
+    int micro_batches = plan.micro_batches;
+    epoch_plan_free(&plan);
+    return (long long)state->epoch_step * trainer->config.gradient_accumulation_steps < micro_batches ||
+           error_set(err,
+                     "%s: the newest checkpoint's epoch_step is %d, which an epoch of this data does not have; it is "
+                     "damaged: remove it to resume from another",
+                     trainer->output, state->epoch_step);
+}
+
+static bool resume(const struct trainer *trainer, struct trainer_state *state, struct error *err)
+{
+    struct checkpoint_source source = source_of(trainer);
+    char *newest = checkpoint_newest(trainer->output, err);
+    bool ok = newest && checkpoint_load(&source, newest, state, err) && check_position(trainer, state, err);
+    if (ok)
+        fprintf(stderr, "resuming from %s\n", newest);
+    free(newest);
+    return ok;
+}
+
+bool trainer_begin(const struct trainer *trainer, struct trainer_state *state, struct error *err)
+{
+    struct lr_schedule schedule;
+    trainer_state_init(state, run_steps(trainer->data, &trainer->config));
+    return lr_schedule_init(&schedule, &trainer->config, state->max_steps, err) &&
+           (!trainer->resume || resume(trainer, state, err));
+}
+
+static bool begin(struct run *run, struct error *err)
+{
+    const struct trainer *trainer = run->trainer;
+    run->source = source_of(trainer);
+    run->saved_step = trainer->resume ? run->state->step : -1;
     if (!lr_schedule_init(&run->schedule, &trainer->config, run->state->max_steps, err) ||
-        (trainer->resume && !resume(run, err)))
+        !metrics_open(&run->metrics, trainer->output, trainer->resume ? run->state->step : -1, err))
         return false;
     epoch_plan_init(&run->plan, trainer->data, &trainer->config, run->state->epoch);
-    if ((long long)run->state->epoch_step * trainer->config.gradient_accumulation_steps >= run->plan.micro_batches)
-        return error_set(err,
-                         "%s: the newest checkpoint's epoch_step is %d, which an epoch of this data does not have; it "
-                         "is damaged: remove it to resume from another",
-                         trainer->output, run->state->epoch_step);
-    if (!metrics_open(&run->metrics, trainer->output, trainer->resume ? run->state->step : -1, err))
-        return false;
     batch_buffer_init(&run->buffer, trainer->config.per_device_train_batch_size * trainer->config.max_length);
     progress_begin(&run->progress, run->state->step, run->state->max_steps);
     return true;
@@ -325,7 +355,6 @@ static enum train_end loop(struct run *run, struct error *err)
 enum train_end trainer_run(const struct trainer *trainer, struct trainer_state *state, struct error *err)
 {
     struct run run = {.trainer = trainer, .state = state};
-    trainer_state_init(state, run_steps(trainer->data, &trainer->config));
     enum train_end end = begin(&run, err) ? loop(&run, err) : TRAIN_FAILED;
     progress_end(&run.progress);
     metrics_close(&run.metrics);

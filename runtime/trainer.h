@@ -28,9 +28,13 @@ struct trainer {
 
 enum train_end { TRAIN_DONE, TRAIN_INTERRUPTED, TRAIN_FAILED };
 
-/* Runs to the end of the run, or until interrupt_seen(): then the micro-batches of the unfinished step are given up and a
- * checkpoint is written. Writes metrics.jsonl and checkpoints; the caller writes what stands at the end. *state is filled in
- * every case (trainer_state_free it); *err when it failed. A loss or gradient that is not finite fails, naming the step and the
+/* Fills *state (trainer_state_free it, in every case) with where the run begins: at its start, or with `resume` at the newest
+ * checkpoint, which is loaded. False where there is none, or it belongs to other data or settings. */
+bool trainer_begin(const struct trainer *trainer, struct trainer_state *state, struct error *err);
+
+/* Goes on from *state to the end of the run, or until interrupt_seen(): then the micro-batches of the unfinished step are given up and a
+ * checkpoint is written. Writes metrics.jsonl and checkpoints; the caller writes what stands at the end. *err when
+ * it failed. A loss or gradient that is not finite fails, naming the step and the
  * samples, before the update, so that neither the adapter nor any checkpoint has seen it. */
 enum train_end trainer_run(const struct trainer *trainer, struct trainer_state *state, struct error *err);
 

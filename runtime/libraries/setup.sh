@@ -56,6 +56,8 @@ missing_packages() {
     { [ -n "$(lua_include)" ] && [ -n "$(lua_library)" ]; } || echo liblua5.4-dev
     { have_header pcre2.h -DPCRE2_CODE_UNIT_WIDTH=8 && [ -n "$(static_library libpcre2-8.a)" ]; } || echo libpcre2-dev
     { have_header utf8proc.h && [ -n "$(static_library libutf8proc.a)" ]; } || echo libutf8proc-dev
+    { have_header zlib.h && [ -n "$(static_library libz.a)" ]; } || echo zlib1g-dev
+    { have_header zstd.h && [ -n "$(static_library libzstd.a)" ]; } || echo libzstd-dev
     if [ "$wanted" = test ]; then
         have_header cmocka.h -include stdarg.h -include stddef.h -include stdint.h -include setjmp.h || echo libcmocka-dev
         command -v clang-format >/dev/null || echo clang-format
@@ -171,4 +173,5 @@ cjson=$(bring_cjson)
 gomp=$(static_library libgomp.a)
 echo "-isystem $dir/include -isystem $(lua_include)" >"$dir/compile"
 echo "$(lua_library) $cjson $(static_library libpcre2-8.a) ${gomp:--lgomp} -lm -ldl" >"$dir/link-generator"
-echo "$cjson $(static_library libpcre2-8.a) $(static_library libutf8proc.a) ${gomp:--lgomp} -static-libgcc -lpthread -lm -ldl" >"$dir/link-program"
+echo "$cjson $(static_library libpcre2-8.a) $(static_library libutf8proc.a) $(static_library libz.a) \
+$(static_library libzstd.a) ${gomp:--lgomp} -static-libgcc -lpthread -lm -ldl" >"$dir/link-program"

@@ -47,9 +47,9 @@ test_broken_json_is_told_by_line() {
 }
 
 test_bytes_that_are_no_text_are_told_by_line() {
-    refuse_data ":2: byte 0xFF is not valid UTF-8 text; save the file as UTF-8" '{"text":"a"}\n{"text":"\377"}\n'
-    refuse_data ":2: byte 0x00 is not valid UTF-8 text; save the file as UTF-8" '{"text":"a"}\n{"text":"\000"}\n'
-    refuse_data ":1: byte 0xFF is not valid UTF-8 text; save the file as UTF-8" '\377\376{\000"\000'
+    refuse_data ":2: byte 0xFF at offset 22 of the file is not valid UTF-8 text; save the file as UTF-8" '{"text":"a"}\n{"text":"\377"}\n'
+    refuse_data ":2: byte 0x00 at offset 22 of the file is not valid UTF-8 text; save the file as UTF-8" '{"text":"a"}\n{"text":"\000"}\n'
+    refuse_data ":1: byte 0xFF at offset 0 of the file is not valid UTF-8 text; save the file as UTF-8" '\377\376{\000"\000'
     refuse_data ":2: the character \\u0000 cannot be trained on; remove it" '{"text":"a"}\n{"text":"\\u0000"}\n'
 }
 
@@ -79,14 +79,14 @@ test_samples_without_a_trained_token_are_counted() {
     refuse_data ": no token to train within max_length 256 in any of its samples (2): $remedy" '{"input_ids":[1,2],"labels":[-100,-100]}\n{"input_ids":[]}\n'
     printf '{"input_ids":[1,2],"labels":[-100,-100]}\n{"input_ids":[1,2,3]}\n' >"$work/data.jsonl"
     succeed "$(program stories260K)" train --model "$data/stories260K" --data "$work/data.jsonl" --output "$work/o"
-    expect_equal "$(cat "$work/out")" '{"samples":1,"tokens":3,"trained_tokens":2,"truncated":0,"dropped":1,"longest":3}'
+    expect_equal "$(cat "$work/out")" '{"samples":1,"tokens":3,"trained_tokens":2,"truncated":0,"dropped":1,"longest":3,"lengths":[[2,1],[4,1]]}'
     expect_err "dropped, without a token to train within max_length 256: 1"
 }
 
 test_long_samples_are_cut_and_counted() {
     printf '{"input_ids":[1%s]}\n{"input_ids":[1,2,3]}\n' "$(printf ',7%.0s' $(seq 300))" >"$work/data.jsonl"
     succeed "$(program stories260K)" train --model "$data/stories260K" --data "$work/data.jsonl" --output "$work/o"
-    expect_equal "$(cat "$work/out")" '{"samples":2,"tokens":259,"trained_tokens":257,"truncated":1,"dropped":0,"longest":301}'
+    expect_equal "$(cat "$work/out")" '{"samples":2,"tokens":259,"trained_tokens":257,"truncated":1,"dropped":0,"longest":301,"lengths":[[4,1],[512,1]]}'
     expect_err "cut at max_length 256: 1; the longest sample has 301 tokens"
 }
 

@@ -48,10 +48,10 @@ test_a_run_is_resumed_only_as_it_was() {
     train_run
     again=("${train[@]}" --output "$work/run" --num-train-epochs 3 --resume)
     newest=$work/run/checkpoint-2/lorac_state.json
-    refuse_late 1 "stories260K: $newest: the checkpoint was made with seed 3, this run has 4: resume with the same" "${again[@]}" --seed 4
-    refuse_late 1 "stories260K: $newest: the checkpoint was made with gradient_accumulation_steps 1, this run has 2: resume with the same" \
+    refuse 1 "stories260K: $newest: the checkpoint was made with seed 3, this run has 4: resume with the same" "${again[@]}" --seed 4
+    refuse 1 "stories260K: $newest: the checkpoint was made with gradient_accumulation_steps 1, this run has 2: resume with the same" \
         "${again[@]}" --seed 3 --gradient-accumulation-steps 2
-    refuse_late 1 "stories260K: $newest: the checkpoint was trained on other data: resume with the same --data" \
+    refuse 1 "stories260K: $newest: the checkpoint was trained on other data: resume with the same --data" \
         "${again[@]}" --seed 3 --data "$work/ids.jsonl"
     refuse 2 "stories260K: --init-adapter and --resume exclude each other: a resumed run goes on with its checkpoint's adapter" \
         "${again[@]}" --seed 3 --init-adapter "$work/run"
@@ -61,7 +61,7 @@ test_a_run_is_resumed_only_as_it_was() {
 refuse_state() {
     cp "$work/state" "$work/run/checkpoint-2/lorac_state.json"
     sed -i "s/$1/$2/" "$work/run/checkpoint-2/lorac_state.json"
-    refuse_late 1 "stories260K: $work/run$3" "${again[@]}"
+    refuse 1 "stories260K: $work/run$3" "${again[@]}"
 }
 
 test_a_damaged_checkpoint_is_refused() {

@@ -26,6 +26,6 @@ const char *mistake(struct fixture *f, const char *text);
 
 /* A sample as text: its tokens, the trained ones within brackets; special tokens as ^ (BOS), $ (EOS), { and } (start and end of a
  * turn). */
-void expect_sample(const struct fixture *f, int sample, const char *expected);
+void expect_sample(struct fixture *f, int sample, const char *expected);
 
 #endif

@@ -54,8 +54,8 @@ static void test_instruction_and_input_are_the_question(void **state)
         " {\"instruction\":\"do\",\"input\":\"\",\"output\":\"ok\",\"system\":\"s\",\"history\":[[\"q\",\"r\"]]}\n]\n");
     expect_sample(f, 0, "{user\ndo\nit}\n{assistant\n[ok}]\n");
     expect_sample(f, 1, "{system\ns}\n{user\nq}\n{assistant\n[r}]\n{user\ndo}\n{assistant\n[ok}]\n");
-    assert_int_equal(f->data.origins[0].line, 2);
-    assert_int_equal(f->data.origins[1].line, 3);
+    assert_int_equal(f->data.sample[0].line, 2);
+    assert_int_equal(f->data.sample[1].line, 3);
 }
 
 static void test_instruction_without_chat_format_has_headings(void **state)
@@ -84,8 +84,10 @@ static void test_text_is_trained_whole_with_eos(void **state)
     load(f, "{\"text\":\"one\\n\"}\r\n\n  {\"text\":\"two\"}");
     expect_sample(f, 0, "^[one\n$]");
     expect_sample(f, 1, "^[two$]");
-    assert_int_equal(f->data.origins[1].line, 3);
-    assert_int_equal(f->data.first_labels[0], FAKE_BOS);
+    assert_int_equal(f->data.sample[1].line, 3);
+    int32_t ids[5], labels[5];
+    assert_true(dataset_read(&f->data, 0, ids, labels, &f->err));
+    assert_int_equal(labels[0], FAKE_BOS);
 }
 
 static void test_tokens_keep_their_labels(void **state)
@@ -93,11 +95,14 @@ static void test_tokens_keep_their_labels(void **state)
     struct fixture *f = *state;
     f->request.tokenizer = NULL;
     load(f, "{\"input_ids\":[10,11,12,13],\"labels\":[10,-100,12,99]}\n{\"input_ids\":[20,21]}\n");
-    const int32_t labels[] = {-100, 12, 99, -100, 21, -100};
-    assert_memory_equal(f->data.labels, labels, sizeof labels);
-    assert_int_equal(f->data.first_labels[0], 10);
-    assert_int_equal(f->data.starts[1], 4);
-    assert_int_equal(f->data.starts[2], 6);
+    int32_t ids[4], labels[4];
+    const int32_t expected_ids[] = {10, 11, 12, 13}, expected_labels[] = {10, -100, 12, 99};
+    assert_true(dataset_read(&f->data, 0, ids, labels, &f->err));
+    assert_memory_equal(ids, expected_ids, sizeof ids);
+    assert_memory_equal(labels, expected_labels, sizeof labels);
+    assert_int_equal(f->data.sample[0].trained, 2);
+    assert_int_equal(f->data.sample[1].tokens, 2);
+    expect_sample(f, 1, "\x14[\x15]");
 }
 
 static void test_long_samples_are_cut_and_useless_ones_dropped(void **state)
@@ -111,8 +116,19 @@ static void test_long_samples_are_cut_and_useless_ones_dropped(void **state)
             "{\"input_ids\":[10,11]}\n");
     char *json = dataset_report_json(&f->data.report);
     assert_string_equal(json, "{\"samples\":2,\"tokens\":5,\"trained_tokens\":3,\"truncated\":2,\"dropped\":3,"
-                              "\"longest\":5}");
+                              "\"longest\":5,\"lengths\":[[1,1],[2,2],[4,1],[8,1]]}");
     free(json);
+    char *report = dataset_report_text(&f->data.report, 3);
+    assert_string_equal(report,
+                        "kept 2 of 5 samples: 5 tokens, 3 of them trained\n"
+                        "cut at max_length 3: 2; the longest sample has 5 tokens\n"
+                        "dropped, without a token to train within max_length 3: 3, of them 1 that had one behind it\n"
+                        "up to tokens     samples\n"
+                        "           1           1  ####################\n"
+                        "           2           2  ########################################\n"
+                        "           4           1  ####################\n"
+                        "           8           1  ####################\n");
+    free(report);
     char *place = dataset_place(&f->data, 1);
     char *expected = format_text("%s:5", f->path);
     assert_string_equal(place, expected);
@@ -120,32 +136,80 @@ static void test_long_samples_are_cut_and_useless_ones_dropped(void **state)
     free(expected);
 }
 
+static int32_t first_token(struct fixture *f, int sample)
+{
+    int32_t ids[2], labels[2];
+    assert_int_equal(f->data.sample[sample].tokens, 2);
+    assert_true(dataset_read(&f->data, sample, ids, labels, &f->err));
+    return ids[0];
+}
+
+/* Fifty samples, each told by its first token: 10 to 59. */
+static void write_fifty(char *text)
+{
+    text[0] = '\0';
+    for (int i = 0; i < 50; i++)
+        sprintf(text + strlen(text), "{\"input_ids\":[%d,9]}\n", i + 10);
+}
+
 static void test_max_samples_takes_from_the_shuffled_files(void **state)
 {
     struct fixture *f = *state;
-    char text[2000] = "";
-    for (int i = 0; i < 50; i++)
-        sprintf(text + strlen(text), "{\"input_ids\":[%d,9]}\n", i + 10);
+    char text[2000];
+    write_fifty(text);
     f->request.max_samples = 10;
     load(f, text);
     assert_int_equal(f->data.samples, 10);
-    int in_order = 0;
+    /* The places that Fisher and Yates' shuffle with Philox under seed 42 puts first. */
+    static const int32_t chosen[] = {59, 53, 27, 36, 12, 13, 33, 14, 31, 10};
     for (int s = 0; s < 10; s++) {
-        assert_int_equal(f->data.ids[2 * s], f->data.origins[s].line + 9);
-        in_order += f->data.ids[2 * s] == 10 + s;
-        for (int other = 0; other < s; other++)
-            assert_int_not_equal(f->data.ids[2 * s], f->data.ids[2 * other]);
+        assert_int_equal(first_token(f, s), chosen[s]);
+        assert_int_equal(f->data.sample[s].line, chosen[s] - 9);
     }
-    assert_true(in_order < 5);
     dataset_free(&f->data);
     f->request.shuffle = false;
     load(f, text);
     for (int s = 0; s < 10; s++)
-        assert_int_equal(f->data.ids[2 * s], 10 + s);
+        assert_int_equal(first_token(f, s), 10 + s);
     dataset_free(&f->data);
     f->request.max_samples = 1000;
     load(f, text);
     assert_int_equal(f->data.samples, 50);
+}
+
+/* The first token of a sample is never predicted: what has no other is dropped, and leaves no gap in the order. */
+static void test_max_samples_counts_what_is_dropped(void **state)
+{
+    struct fixture *f = *state;
+    f->request.max_samples = 3;
+    f->request.shuffle = false;
+    load(f, "{\"input_ids\":[10,9]}\n{\"input_ids\":[11]}\n{\"input_ids\":[12,9]}\n{\"input_ids\":[13,9]}\n");
+    assert_int_equal(f->data.samples, 2);
+    assert_int_equal(f->data.report.dropped, 1);
+    assert_int_equal(first_token(f, 0), 10);
+    assert_int_equal(first_token(f, 1), 12);
+}
+
+static void test_what_is_on_disk_reads_as_what_is_in_memory(void **state)
+{
+    struct fixture *f = *state;
+    char text[2000];
+    write_fifty(text);
+    strcat(text, "{\"input_ids\":[60,9],\"labels\":[-100,12]}\n");
+    load(f, text);
+    uint64_t fingerprint = f->data.fingerprint;
+    assert_int_equal(f->data.store.written, 0);
+    dataset_free(&f->data);
+    f->request.memory_limit = 5 * sizeof(uint32_t);
+    load(f, text);
+    assert_true(f->data.store.written > 90);
+    assert_true(f->data.fingerprint == fingerprint);
+    for (int s = 50; s >= 0; s--)
+        assert_int_equal(first_token(f, s), 10 + s);
+    int32_t ids[2], labels[2];
+    assert_true(dataset_read(&f->data, 50, ids, labels, &f->err));
+    assert_int_equal(labels[0], IGNORED_LABEL);
+    assert_int_equal(labels[1], 12);
 }
 
 static void test_files_follow_each_other_and_may_differ(void **state)
@@ -164,17 +228,29 @@ static void test_files_follow_each_other_and_may_differ(void **state)
     free(more);
 }
 
+static uint64_t fingerprint_of(struct fixture *f, const char *text)
+{
+    load(f, text);
+    uint64_t fingerprint = f->data.fingerprint;
+    dataset_free(&f->data);
+    return fingerprint;
+}
+
 static void test_the_fingerprint_sees_labels_and_boundaries(void **state)
 {
     struct fixture *f = *state;
-    load(f, "{\"input_ids\":[10,11]}\n{\"input_ids\":[12,13]}\n");
-    uint64_t fingerprint = dataset_fingerprint(&f->data);
-    f->data.labels[0] = IGNORED_LABEL;
-    assert_true(dataset_fingerprint(&f->data) != fingerprint);
-    f->data.labels[0] = 11;
-    assert_true(dataset_fingerprint(&f->data) == fingerprint);
-    f->data.starts[1] = 3;
-    assert_true(dataset_fingerprint(&f->data) != fingerprint);
+    uint64_t plain = fingerprint_of(f, "{\"input_ids\":[10,11]}\n{\"input_ids\":[12,13,14]}\n");
+    assert_true(plain == fingerprint_of(f, "[{\"input_ids\":[10,11]},{\"input_ids\":[12,13,14]}]"));
+    static const char *const others[] = {
+        "{\"input_ids\":[10,11]}\n{\"input_ids\":[12,13,15]}\n",
+        "{\"input_ids\":[10,11],\"labels\":[-100,11]}\n{\"input_ids\":[12,13,14]}\n",
+        "{\"input_ids\":[10,11],\"labels\":[10,12]}\n{\"input_ids\":[12,13,14]}\n",
+        "{\"input_ids\":[10,11,12]}\n{\"input_ids\":[13,14]}\n",
+        "{\"input_ids\":[12,13,14]}\n{\"input_ids\":[10,11]}\n",
+        "{\"input_ids\":[10,11]}\n",
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_true(fingerprint_of(f, others[i]) != plain);
 }
 
 #define ONE_LINE "; a line must hold one whole JSON object, or the file one JSON array"
@@ -193,8 +269,9 @@ static void test_broken_files_are_named_by_line(void **state)
     assert_string_equal(mistake(f, "[{\"text\":\"a\"}]\nx"),
                         "data.jsonl:2: expected nothing behind the array's ']', found "
                         "more text");
-    assert_string_equal(mistake(f, "{\"text\":\"\xff\"}\n"),
-                        "data.jsonl:1: byte 0xFF is not valid UTF-8 text; save the file as UTF-8");
+    assert_string_equal(
+        mistake(f, "{\"text\":\"\xff\"}\n"),
+        "data.jsonl:1: byte 0xFF at offset 9 of the file is not valid UTF-8 text; save the file as UTF-8");
     assert_string_equal(mistake(f, "{\"text\":\"a\\u0000\"}\n"),
                         "data.jsonl:1: the character \\u0000 cannot be trained on; remove it");
     assert_string_equal(mistake(f, "\"text\"\n"),
@@ -273,6 +350,8 @@ int main(void)
         TEST(test_tokens_keep_their_labels),
         TEST(test_long_samples_are_cut_and_useless_ones_dropped),
         TEST(test_max_samples_takes_from_the_shuffled_files),
+        TEST(test_max_samples_counts_what_is_dropped),
+        TEST(test_what_is_on_disk_reads_as_what_is_in_memory),
         TEST(test_files_follow_each_other_and_may_differ),
         TEST(test_the_fingerprint_sees_labels_and_boundaries),
         TEST(test_broken_files_are_named_by_line),

@@ -72,27 +72,20 @@ void fake_device_init(struct device *device)
 
 void fake_dataset(struct dataset *data, int samples)
 {
-    size_t capacity = (size_t)samples * 9;
-    *data = (struct dataset){.samples = samples};
-    data->files = allocate(sizeof *data->files, "test data");
+    struct error err;
+    *data = (struct dataset){.files = allocate(sizeof *data->files, "test data")};
     data->files[0] = "fake.jsonl";
-    data->ids = allocate(capacity * sizeof *data->ids, "test data");
-    data->labels = allocate(capacity * sizeof *data->labels, "test data");
-    data->starts = allocate(((size_t)samples + 1) * sizeof *data->starts, "test data");
-    data->origins = allocate((size_t)samples * sizeof *data->origins, "test data");
     uint32_t state = 1;
     for (int s = 0; s < samples; s++) {
-        size_t length = 2 + (size_t)s * 5 % 8, start = data->starts[s];
-        for (size_t t = 0; t < length; t++) {
+        struct dataset_sample sample = {.tokens = 2 + s * 5 % 8, .line = s + 1};
+        int32_t ids[9], labels[9] = {IGNORED_LABEL};
+        for (int t = 0; t < sample.tokens; t++) {
             state = state * 1664525u + 1013904223u;
-            data->ids[start + t] = (int32_t)(state >> 16) % FAKE_VOCABULARY;
+            ids[t] = (int32_t)(state >> 16) % FAKE_VOCABULARY;
         }
-        for (size_t t = 0; t < length; t++) {
-            bool trained = t + 1 < length && (t + 2 == length || t % 3 != 0);
-            data->labels[start + t] = trained ? data->ids[start + t + 1] : IGNORED_LABEL;
-        }
-        data->starts[s + 1] = start + length;
-        data->origins[s] = (struct sample_origin){0, s + 1};
+        for (int t = 1; t < sample.tokens; t++)
+            labels[t] = t + 1 == sample.tokens || t % 3 != 1 ? ids[t] : IGNORED_LABEL;
+        CHECK(dataset_add(data, sample, ids, labels, &err));
     }
 }
 

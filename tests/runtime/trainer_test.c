@@ -72,9 +72,14 @@ static void fixture_end(struct fixture *f)
     remove_tree(f->output);
 }
 
+static enum train_end run(struct fixture *f)
+{
+    return trainer_begin(&f->trainer, &f->state, &f->err) ? trainer_run(&f->trainer, &f->state, &f->err) : TRAIN_FAILED;
+}
+
 static void run_to_end(struct fixture *f)
 {
-    if (trainer_run(&f->trainer, &f->state, &f->err) != TRAIN_DONE)
+    if (run(f) != TRAIN_DONE)
         fail_msg("%s", f->err.text);
 }
 
@@ -126,7 +131,7 @@ static void test_steps_and_epochs_are_the_trainers(void **state)
         assert_near(number(logged(&f, i), "step"), i + 1, 0);
         assert_near(number(logged(&f, i), "learning_rate"), 0.05 * (6 - i) / 6.0, 1e-15);
     }
-    assert_int_equal(f.state.tokens, 2 * (long long)f.data.starts[9]);
+    assert_int_equal(f.state.tokens, 2 * f.data.report.tokens);
     fixture_end(&f);
 }
 
@@ -161,11 +166,11 @@ static void test_loss_is_the_sum_over_the_window_by_its_labels(void **state)
         struct batch_buffer buffer;
         struct batch batch;
         batch_buffer_init(&buffer, 9);
-        batch_fill(&batch, &buffer, &f.data, &s, 1, s);
+        assert_true(batch_fill(&batch, &buffer, &f.data, &s, 1, s, &f.err));
         batch.seed = 42;
         struct device copy = f.device;
         sum += fake_backend.accumulate(&copy, &batch, 1);
-        trained += batch_trained(&batch);
+        trained += f.data.sample[s].trained;
         batch_buffer_free(&buffer);
     }
     run_to_end(&f);
@@ -210,12 +215,12 @@ static void test_packing_fills_by_tokens_and_splits_nothing(void **state)
         size_t filled = 0;
         for (uint32_t i = plan.starts[m]; i < plan.starts[m + 1]; i++) {
             seen[plan.order[i]]++;
-            filled += data.starts[plan.order[i] + 1] - data.starts[plan.order[i]];
+            filled += (size_t)data.sample[plan.order[i]].tokens;
         }
         uint32_t first = plan.order[plan.starts[m]];
         assert_in_range(filled, 2, 36);
         if (m > 0) /* its first sample did not fit before */
-            assert_true(previous + data.starts[first + 1] - data.starts[first] > 36);
+            assert_true(previous + (size_t)data.sample[first].tokens > 36);
         previous = filled;
     }
     for (int i = 0; i < 40; i++)
@@ -234,7 +239,7 @@ static void test_packed_epochs_are_counted_one_by_one(void **state)
     run_to_end(&f);
     assert_int_equal(f.state.epoch, 3);
     assert_int_equal(f.state.epoch_step, 0);
-    assert_int_equal(f.state.tokens, 3 * (long long)f.data.starts[40]);
+    assert_int_equal(f.state.tokens, 3 * f.data.report.tokens);
     fixture_end(&f);
 }
 
@@ -298,7 +303,7 @@ static void test_evaluation_every_eval_steps_and_at_the_end(void **state)
     for (int i = 0; i < 3; i++)
         assert_near(number(logged(&f, i), "step"), steps[i], 0);
     struct evaluation now;
-    evaluate_dataset(&now, &fake_backend, &f.device, &eval_data, &f.trainer.config);
+    assert_true(evaluate_dataset(&now, &fake_backend, &f.device, &eval_data, &f.trainer.config, &f.err));
     assert_near(number(logged(&f, 2), "eval_loss"), evaluation_loss(&now), 1e-14);
     assert_near(evaluation_perplexity(&now), exp(now.loss_sum / (double)now.trained), 1e-14);
     dataset_free(&eval_data);
@@ -369,7 +374,7 @@ static void check_resume(const struct fixture *whole, int interrupt_at)
     configure_long_run(&f);
     f.device.interrupt_at = interrupt_at;
     interrupt_watch(true);
-    assert_int_equal(trainer_run(&f.trainer, &f.state, &f.err), TRAIN_INTERRUPTED);
+    assert_int_equal(run(&f), TRAIN_INTERRUPTED);
     interrupt_unwatch();
     interrupt_clear();
     assert_true(f.state.step < whole->state.step);
@@ -410,14 +415,14 @@ static void test_resuming_with_other_data_or_seed_is_refused(void **state)
     run_to_end(&f);
     trainer_state_free(&f.state);
     f.trainer.resume = true;
-    f.data.ids[3] ^= 1;
-    assert_int_equal(trainer_run(&f.trainer, &f.state, &f.err), TRAIN_FAILED);
+    f.data.fingerprint ^= 1;
+    assert_int_equal(run(&f), TRAIN_FAILED);
     assert_non_null(strstr(f.err.text, "checkpoint-2/lorac_state.json: the checkpoint was trained on other data: "
                                        "resume with the same --data"));
-    f.data.ids[3] ^= 1;
+    f.data.fingerprint ^= 1;
     f.trainer.config.seed = 7;
     trainer_state_free(&f.state);
-    assert_int_equal(trainer_run(&f.trainer, &f.state, &f.err), TRAIN_FAILED);
+    assert_int_equal(run(&f), TRAIN_FAILED);
     assert_non_null(strstr(f.err.text, "the checkpoint was made with seed 42, this run has 7: resume with the same"));
     fixture_end(&f);
 }
@@ -428,7 +433,7 @@ static void test_nothing_to_resume_from_is_said(void **state)
     struct fixture f;
     fixture_begin(&f, 8);
     f.trainer.resume = true;
-    assert_int_equal(trainer_run(&f.trainer, &f.state, &f.err), TRAIN_FAILED);
+    assert_int_equal(run(&f), TRAIN_FAILED);
     assert_non_null(strstr(f.err.text, ": no checkpoint-N to resume from; leave --resume out to start anew"));
     fixture_end(&f);
 }
@@ -441,7 +446,7 @@ static void test_a_loss_that_is_no_number_stops_before_the_update(void **state)
     f.trainer.config.shuffle = false;
     f.trainer.config.save_steps = 2;
     f.device.nan_at = 4;
-    assert_int_equal(trainer_run(&f.trainer, &f.state, &f.err), TRAIN_FAILED);
+    assert_int_equal(run(&f), TRAIN_FAILED);
     char *expected =
         format_text("step 4: the loss is not a number at samples fake.jsonl:13, fake.jsonl:14, fake.jsonl:15, "
                     "fake.jsonl:16; training stopped before the update, checkpoints in %s are as they were: "

@@ -26,7 +26,7 @@ test_results_are_not_written_over() {
     printf '{"input_ids":[5,6,7]}\n{"input_ids":[5,6,7],"labels":[5,-100,-100]}\n' >"$work/data.jsonl"
     train=("$(program stories_text)" train --model "$data/stories260K" --data "$work/data.jsonl" --max-steps 1 --output "$work/run")
     succeed "${train[@]}"
-    expect_out '{"samples":1,"tokens":3,"trained_tokens":2,"truncated":0,"dropped":1,"longest":3}'
+    expect_out '{"samples":1,"tokens":3,"trained_tokens":2,"truncated":0,"dropped":1,"longest":3,"lengths":[[4,2]]}'
     expect_err "dropped, without a token to train within max_length 110: 1"
     run "${train[@]}"
     expect_code 1
