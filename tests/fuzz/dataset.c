@@ -12,15 +12,17 @@ enum setting { ALL_TOKENS = 1, NO_CHAT = 2, CHOOSE = 4, SMALL_MEMORY = 8, MAPPED
 
 static const struct chat_format CHATML = {
     .name = "chatml",
-    .bos = "",
     .roles =
         {
-            {"system", "", "<|im_start|>system\n", "<|im_end|>", "\n", "", false},
-            {"user", "", "<|im_start|>user\n", "<|im_end|>", "\n", "", false},
-            {"assistant", "", "<|im_start|>assistant\n", "<|im_end|>", "\n", "", true},
-            {"tool", "<|im_start|>user", "\n<tool_response>\n", "\n</tool_response>", "", "<|im_end|>\n", false},
+            {.name = "system", .prefix = "<|im_start|>system\n", .end_of_turn = "<|im_end|>", .suffix = "\n"},
+            {.name = "user", .prefix = "<|im_start|>user\n", .end_of_turn = "<|im_end|>", .suffix = "\n"},
+            {.name = "assistant",
+             .prefix = "<|im_start|>assistant\n",
+             .end_of_turn = "<|im_end|>",
+             .suffix = "\n",
+             .trained = true},
         },
-    .role_count = 4,
+    .role_count = 3,
     .generation_prompt = "<|im_start|>assistant\n",
 };
 
