@@ -172,7 +172,7 @@ chat_formats := $(build)/tests/text/chat_formats.h
 $(chat_formats): tests/text/make_chat_formats.sh $(build)/lorac $(wildcard recipes/chat/*.lua) templates/chat_format.c README.md
 	@mkdir -p $(@D)
 	@sh $< $(build)/lorac >$@
-$(build)/tests/text/chat_format_test.o $(build)/tests/text/chat_mistakes_test.o: $(chat_formats)
+$(patsubst %,$(build)/tests/text/chat_%_test.o,format mistakes template): $(chat_formats)
 
 define unit_rule
 $(build)/tests/$1/%_test: $(build)/tests/$1/%_test.o $(call test_objects,$1) $(if $(filter generator,$1),$(tested_generator)) \

@@ -12,6 +12,6 @@ return {
     learning_rate = 2e-4, lr_scheduler_type = "cosine", num_train_epochs = 1, optim = "adamw_torch", fp16 = true,
     gradient_checkpointing = true, assistant_only_loss = false, logging_steps = 10,
   },
-  chat = chat {},
+  chat = chat { other_template = true },
   inference = { max_context = 2048 },
 }

@@ -163,6 +163,7 @@ static bool chat(struct session *session, const struct options *options, int *co
     if (system)
         add_turn(&conversation, "system", system, strlen(system));
     conversation.kept = conversation.dialogue.count;
+    session_check_template(session);
     if (conversation.terminal)
         say_help();
     interrupt_watch(false);

@@ -62,6 +62,7 @@ struct chat_format {
     struct chat_role roles[CHAT_ROLES];
     int role_count;
     const char *default_system;  /* the system message of a conversation that has none; NULL: none either */
+    bool own_system;             /* the recipe chose default_system; else it is the format's */
     const char *system_preamble; /* in front of the content of the first system turn */
     /* Not NULL: a first system message is not a turn; it goes in front of the first user's content, between these. */
     const char *system_open, *system_close;
@@ -71,7 +72,8 @@ struct chat_format {
      * last turn always has some, if empty ones: open, newline, thoughts, newline, close, two newlines, answer. */
     const char *think_open, *think_close;
     struct chat_tools tools;
-    bool alternate; /* user and assistant must take turns, the user first (system, tools and calls apart) */
+    bool alternate;      /* user and assistant must take turns, the user first (system, tools and calls apart) */
+    bool other_template; /* that the model's own template differs is meant: nothing to warn of (chat_template.h) */
     const char *stop[CHAT_STOPS]; /* texts that end a generated turn: tokens where the tokenizer has them */
     int stop_count;
 };

@@ -2,10 +2,12 @@
 #include "session.h"
 
 #include "adapter.h"
+#include "chat_template.h"
 #include "machine.h"
 #include "output_file.h"
 #include "weights.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -46,6 +48,14 @@ bool session_load_adapter(struct session *session, const struct options *options
     if (!adapter)
         return adapter_load_base(session->program, session->backend, session->device, session->model, err);
     return adapter_load(session->program, session->backend, session->device, adapter, err);
+}
+
+void session_check_template(const struct session *session)
+{
+    char *warning = chat_template_warning(session->program->chat, session->model);
+    if (warning)
+        fprintf(stderr, "warning: %s\n", warning);
+    free(warning);
 }
 
 void session_close(struct session *session)

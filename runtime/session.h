@@ -26,6 +26,9 @@ bool session_load(struct session *session, enum device_use use, bool with_adapte
 bool session_load_adapter(struct session *session, const struct options *options, enum device_use use,
                           struct error *err);
 
+/* Warns on stderr, in one line, where the model's own chat template is not what the program's chat format renders. */
+void session_check_template(const struct session *session);
+
 void session_close(struct session *session);
 
 #endif

@@ -85,6 +85,7 @@ static void tell_data(const struct training *training)
     dataset_tell(&training->data, &training->config);
     if (training->eval_data.samples > 0)
         dataset_tell(&training->eval_data, &training->config);
+    session_check_template(&training->session);
 }
 
 /* The weights, and the adapter that training starts from; a resumed run brings its own. */

@@ -36,7 +36,7 @@ const struct chat_format chat_format = {
     .$(field) = $(c_string(chat[field])),
 //@ end
 //@ end
-//@ for _, field in ipairs { "system_in_last", "alternate" } do
+//@ for _, field in ipairs { "own_system", "system_in_last", "alternate", "other_template" } do
 //@ if chat[field] then
     .$(field) = true,
 //@ end

@@ -15,6 +15,7 @@
 --   end)
 --
 -- and a recipe says `chat = require "chat.mine" {}`, the file mine.lua lying in a folder chat/ beside the recipe.
+-- Every format also takes other_template = true: the model's own template is another one, on purpose.
 -- All fields are those of struct chat_format (runtime/chat_format.h); what is not given is no text, no, or none, but for
 --   generation_prompt the assistant's prefix, stop the assistant's end_of_turn without white space around it.
 
@@ -121,10 +122,13 @@ local function complete_format(format)
 end
 
 return function(known_options, make)
-  local known = set_of(known_options)
+  local known = set_of(known_options, { "other_template" })
   return function(options)
     if options ~= nil and type(options) ~= "table" then error("a chat format takes a table of options, such as {}", 0) end
     check_names(options or {}, known, "chat format options")
-    return complete_format(make(options or {}))
+    local format = complete_format(make(options or {}))
+    format.other_template = (options or {}).other_template == true
+    format.own_system = (options or {}).system ~= nil
+    return format
   end
 end

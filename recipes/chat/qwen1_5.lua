@@ -2,9 +2,8 @@
 local chatml = require "chat.chatml"
 
 return function(options)
-  options = options or {}
-  if options.system == nil then options.system = "You are a helpful assistant" end
   local chat = chatml(options)
   chat.name = "qwen1_5"
+  chat.default_system = chat.default_system or "You are a helpful assistant"
   return chat
 end

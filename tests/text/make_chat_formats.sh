@@ -30,7 +30,7 @@ cat <<'END'
 
 #include "chat_format.h"
 END
-for name in chatml gemma llama2 llama3 llama3_1 mistral mistral_v3 qwen1_5 qwen2_5 qwen3 qwen3_instruct tinyllama; do
+for name in chatml gemma llama2 llama3 llama3_1 mistral mistral_v3 qwen1_5 qwen2 qwen2_5 qwen3 qwen3_instruct tinyllama; do
     emit $name $name '{}'
 done
 mkdir "$scratch/chat"
