@@ -8,6 +8,7 @@
  * global table `plan`; beside Lua's string, table, math and utf8 there are
  *
  *     c_string(s)   a C string literal            "say \"hi\"\n"
+ *     c_text(s, c)  the same; a long one as several, each on a line of its own from column c on
  *     c_float(x)    the shortest float constant that reads back as (float)x: 0.1f
  *     c_double(x)   the same for a double: 1e-06
  *     comma(n)      a whole number with commas    1,234

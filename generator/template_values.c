@@ -99,6 +99,43 @@ static int c_string(lua_State *L)
     return 1;
 }
 
+/* Where the literal that begins at s[0] best ends, so that lines stay short: behind newlines, or behind a space. */
+static size_t literal_length(const char *s, size_t length)
+{
+    enum { USUAL = 72 };
+    size_t best = 0, i = 0;
+    for (; i < length && (i < USUAL || best == 0); i++) {
+        if (s[i] == '\n' && (i + 1 == length || s[i + 1] != '\n'))
+            return i + 1;
+        if (s[i] == ' ')
+            best = i + 1;
+    }
+    return i == length ? length : best;
+}
+
+static int c_text(lua_State *L)
+{
+    enum { SHORT = 80 };
+    size_t length;
+    luaL_checktype(L, 1, LUA_TSTRING);
+    const char *s = lua_tolstring(L, 1, &length);
+    lua_Integer column = luaL_checkinteger(L, 2);
+    luaL_Buffer buffer;
+    luaL_buffinit(L, &buffer);
+    for (size_t at = 0, piece; at == 0 || at < length; at += piece) {
+        piece = length <= SHORT ? length : literal_length(s + at, length - at);
+        for (lua_Integer i = -1; at > 0 && i < column; i++)
+            luaL_addchar(&buffer, i < 0 ? '\n' : ' ');
+        luaL_addchar(&buffer, '"');
+        add_escaped(&buffer, s + at, piece);
+        luaL_addchar(&buffer, '"');
+        if (piece == 0)
+            break;
+    }
+    luaL_pushresult(&buffer);
+    return 1;
+}
+
 /* The shortest decimal that reads back the same, with a point or an exponent so that C takes it for a floating constant. */
 static void shortest(char *text, size_t size, double x, int digits, bool single)
 {
@@ -209,8 +246,9 @@ static int new_global(lua_State *L)
 
 void template_push_globals(lua_State *L, const cJSON *globals)
 {
-    static const luaL_Reg functions[] = {{"c_string", c_string}, {"c_float", c_float}, {"c_double", c_double},
-                                         {"comma", comma},       {"wrap", wrap},       {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"c_string", c_string}, {"c_text", c_text}, {"c_float", c_float}, {"c_double", c_double},
+        {"comma", comma},       {"wrap", wrap},     {NULL, NULL}};
     static const char *const kept[] = {"assert",   "error", "ipairs", "pairs", "select", "tonumber",
                                        "tostring", "type",  "string", "table", "math",   "utf8"};
     luaL_newlib(L, functions);

@@ -33,7 +33,7 @@ const struct chat_format chat_format = {
     .role_count = $(#chat.roles),
 //@ for _, field in ipairs { "default_system", "system_preamble", "system_open", "system_close", "generation_prompt", "think_open", "think_close" } do
 //@ if chat[field] then
-    .$(field) = $(c_string(chat[field])),
+    .$(field) = $(c_text(chat[field], 8 + #field)),
 //@ end
 //@ end
 //@ for _, field in ipairs { "own_system", "system_in_last", "alternate", "other_template" } do
@@ -47,7 +47,7 @@ const struct chat_format chat_format = {
             .place = TOOLS_$(tools.place == "before_last_user" and "BEFORE_LAST_USER" or "IN_" .. tools.place:upper()),
 //@ for _, field in ipairs { "system_preamble", "open", "each", "between", "close", "after_content", "call_open", "call", "call_between", "call_close" } do
 //@ if tools[field] then
-            .$(field) = $(c_string(tools[field])),
+            .$(field) = $(c_text(tools[field], 16 + #field)),
 //@ end
 //@ end
 //@ for _, field in ipairs { "indent", "most_calls" } do

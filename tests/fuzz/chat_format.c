@@ -52,7 +52,7 @@ static void check(const struct chat_conversation *conversation, const struct tex
     for (size_t i = 0; i < spans->count; i++) {
         const struct chat_span *span = &spans->item[i];
         CHECK(span->begin >= end && span->end > span->begin && span->end <= text->length);
-        CHECK(text->data[span->end - 1] == '.');
+        CHECK(text->data && text->data[span->end - 1] == '.');
         CHECK(span->message < conversation->count);
         CHECK(strcmp(conversation->messages[span->message].role, "assistant") == 0);
         end = span->end;

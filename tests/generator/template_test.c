@@ -31,6 +31,13 @@ static const struct example renderings[] = {
     {"pairs goes by name", "//@ for k in pairs({ b = 1, a = 1, c = 1, [2] = 1, [1] = 1 }) do\n$(k)\n//@ end\n",
      "1\n2\na\nb\nc\n"},
     {"c_string", "$(c_string('a\"b\\\\c\\n?\?=\\1é'))\n", "\"a\\\"b\\\\c\\n?\\?=\\001é\"\n"},
+    {"c_text, short", "$(c_text('a\\nb', 4))\n", "\"a\\nb\"\n"},
+    {"c_text, empty", "$(c_text('', 4))\n", "\"\"\n"},
+    {"c_text, long", "x = $(c_text(('word '):rep(16) .. '\\n\\nend', 4))\n",
+     "x = \"word word word word word word word word word word word word word word \"\n    \"word word \\n\\n\"\n    "
+     "\"end\"\n"},
+    {"c_text, unbreakable", "$(c_text(('x'):rep(90), 4))\n",
+     "\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"\n"},
     {"c_float is the shortest", "$(c_float(0.1)) $(c_float(1)) $(c_float(1e-5)) $(c_float(1/3))\n",
      "0.1f 1.0f 1e-05f 0.33333334f\n"},
     {"c_double is the shortest", "$(c_double(0.1)) $(c_double(-2)) $(c_double(1e300)) $(c_double(1/3))\n",
