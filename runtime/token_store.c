@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const size_t DEFAULT_LIMIT = 256 << 20, FIRST = 1 << 16;
+static const size_t DEFAULT_LIMIT = 256 << 20, FIRST = 1 << 16 /* words */, WRITE_BUFFER = 4 << 20;
 
 static const char *directory(void)
 {
@@ -55,20 +55,34 @@ static bool spill(struct token_store *store, struct error *err)
     return true;
 }
 
+/* Bytes that may be held in memory: a file that is being written needs no more than a buffer. */
+static size_t limit_of(const struct token_store *store)
+{
+    size_t limit = store->memory_limit ? store->memory_limit : DEFAULT_LIMIT;
+    return store->file && limit > WRITE_BUFFER ? WRITE_BUFFER : limit;
+}
+
+static void resize(struct token_store *store, size_t capacity)
+{
+    store->words = reallocate(store->words, capacity * sizeof *store->words, "the training data");
+    store->capacity = capacity;
+}
+
 bool token_store_append(struct token_store *store, const uint32_t *words, size_t count, struct error *err)
 {
-    size_t limit = (store->memory_limit ? store->memory_limit : DEFAULT_LIMIT) / sizeof *words;
-    size_t held = store->count - store->written;
+    size_t limit = limit_of(store) / sizeof *words, held = store->count - store->written;
     if (held > 0 && held + count > limit) {
         if (!spill(store, err))
             return false;
         held = 0;
+        limit = limit_of(store) / sizeof *words;
+        if (store->capacity > limit)
+            resize(store, limit);
     }
     if (held + count > store->capacity) {
         size_t twice = store->capacity ? 2 * store->capacity : FIRST;
         twice = twice > limit ? limit : twice;
-        store->capacity = held + count > twice ? held + count : twice;
-        store->words = reallocate(store->words, store->capacity * sizeof *words, "the training data");
+        resize(store, held + count > twice ? held + count : twice);
     }
     memcpy(store->words + held, words, count * sizeof *words);
     store->count += count;

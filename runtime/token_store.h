@@ -1,4 +1,5 @@
-/* Words of 32 bits that are appended once and then read anywhere: in memory as long as they are few, behind that in a file.
+/* Words of 32 bits that are appended once and then read anywhere: in memory as long as they are few; then all but the last 4 MiB go to a
+ * file.
  *
  * The file has no name, so that nothing is left behind however the program ends. It lies in the directory that TMPDIR names,
  * otherwise in /var/tmp (in /tmp, many machines keep files in memory).

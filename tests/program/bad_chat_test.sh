@@ -35,6 +35,54 @@ test_broken_conversations_are_refused() {
         '{"messages":[{"role":"user","content":"hi"}]}'
 }
 
+test_flags_of_turns_are_checked() {
+    refuse_conversation ':1: messages[0].train: expected true or false, found 1' '{"messages":[{"role":"assistant","content":"a","train":1}]}'
+    refuse_conversation ":1: messages[0].weight: only an assistant's turn can be trained, found role 'user'; leave it out" \
+        '{"messages":[{"role":"user","content":"a","weight":1}]}'
+    refuse_conversation ": no token to train within max_length 96 in any of its samples (1): are there assistant turns, or labels other than -100?" \
+        '{"messages":[{"role":"assistant","content":"a","weight":0}]}'
+    refuse_conversation ":1: messages: expected an array of messages, found an empty one" '{"messages":[]}'
+    refuse_conversation ":1: history[0]: expected a pair of strings [question, answer]" '{"instruction":"a","output":"b","history":[["c"]]}'
+    refuse_conversation ":2: a file holds one data format: expected messages as above, found prompt and completion messages; split the file" \
+        '{"messages":[{"role":"assistant","content":"a"}]}
+{"prompt":[],"completion":[]}'
+}
+
+# What ChatML's template renders is rendered: a second system turn, and an assistant who speaks first.
+test_unusual_orders_of_turns_are_rendered() {
+    printf '%s\n' '{"messages":[{"role":"system","content":"a"},{"role":"user","content":"b"},{"role":"system","content":"c"},{"role":"assistant","content":"d"}]}' \
+        '{"messages":[{"role":"assistant","content":"a"},{"role":"user","content":"b"},{"role":"assistant","content":"c"}]}' >"$work/data.jsonl"
+    succeed "$(program demo)" preview --model "$data/demo/model" --data "$work/data.jsonl"
+    expect_equal "$(cat "$work/out")" "---- $work/data.jsonl:1: 24 tokens, 2 trained
+<|im_start|>system
+a<|im_end|>
+<|im_start|>user
+b<|im_end|>
+<|im_start|>system
+c<|im_end|>
+<|im_start|>assistant
+>>>d<|im_end|><<<
+
+---- $work/data.jsonl:2: 29 tokens, 4 trained
+<|im_start|>system
+You are a friendly assistant.<|im_end|>
+<|im_start|>assistant
+>>>a<|im_end|><<<
+<|im_start|>user
+b<|im_end|>
+<|im_start|>assistant
+>>>c<|im_end|><<<"
+}
+
+# Colours appear on a terminal alone: `script` gives the program one.
+test_a_terminal_shows_colours() {
+    printf '{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}\n' >"$work/data.jsonl"
+    succeed script -qec "'$(program demo)' preview --model '$data/demo/model' --data '$work/data.jsonl' 2>'$work/told'" /dev/null
+    escape=$(printf '\033')
+    grep -q "$escape\[30;[0-9]*m${escape}\[4m<|im_end|>" "$work/out" # trained and special
+    grep -q "$escape\[[29][;0-9]*m${escape}\[4m<|im_start|>" "$work/out" # special only
+}
+
 # refuse_line TEXT LINE FLAG...: what tokenize says of a line of its input.
 refuse_line() {
     printf '%s\n' "$2" >"$work/line"

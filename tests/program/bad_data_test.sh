@@ -53,6 +53,55 @@ test_bytes_that_are_no_text_are_told_by_line() {
     refuse_data ":2: the character \\u0000 cannot be trained on; remove it" '{"text":"a"}\n{"text":"\\u0000"}\n'
 }
 
+# Half a pair is what cutting a text in the middle of an emoji leaves; a whole pair is a character.
+test_lone_surrogates_are_refused() {
+    half="is half of a surrogate pair, which is no character; remove it"
+    refuse_data ":2: the escape \\ud83d $half" '{"text":"a"}\n{"text":"\\ud83d"}\n'
+    refuse_data ":1: the escape \\uDE00 $half" '{"text":"a\\uDE00b"}\n'
+    refuse_data ":3: the escape \\ud83d $half" '[{"text":\n"a"},\n{"text":"\\ud83d\\u0041"}]'
+    printf '{"text":"\\ud83d\\ude00"}\n' >"$work/escaped.jsonl"
+    printf '{"text":"\360\237\230\200"}\n' >"$work/plain.jsonl"
+    for file in escaped plain; do
+        succeed "$(program stories260K)" preview --model "$data/stories260K" --data "$work/$file.jsonl" --json
+        cp "$work/out" "$work/$file.json"
+    done
+    expect_same_file "$work/escaped.json" "$work/plain.json"
+}
+
+# Names and keys in messages come from the data: they must not write on the terminal.
+test_control_characters_do_not_reach_the_terminal() {
+    refuse_data ":1: unknown data format: the sample has '?[2Jclear??'; expected instruction + output, messages, conversations, prompt + completion, text, or input_ids + labels" \
+        '{"\\u001b[2Jclear\\n\\u007f":1}\n'
+}
+
+test_packed_files_are_read_whatever_their_name() {
+    printf '{"text":"Once"}\n{"text":"upon"}\n' >"$work/plain.jsonl"
+    gzip -c "$work/plain.jsonl" >"$work/packed.json"
+    cat "$work/packed.json" "$work/packed.json" >"$work/twice.json"
+    preview=("$(program stories260K)" preview --model "$data/stories260K" --json --data)
+    succeed "${preview[@]}" "$work/plain.jsonl"
+    cp "$work/out" "$work/wanted"
+    succeed "${preview[@]}" "$work/packed.json"
+    expect_same_file "$work/wanted" "$work/out"
+    succeed "${preview[@]}" "$work/twice.json"
+    expect_equal "$(wc -l <"$work/out")" 4
+}
+
+test_broken_packed_files_are_refused() {
+    printf '{"text":"a"}\n{"text":"\377"}\n' | gzip >"$work/whole.gz"
+    preview=("$(program stories260K)" preview --model "$data/stories260K" --data)
+    refuse 1 "stories260K: $work/whole.gz:2: byte 0xFF at offset 22 of the unpacked text is not valid UTF-8 text; save the file as UTF-8" \
+        "${preview[@]}" "$work/whole.gz"
+    printf '{"text":"a"}\n' | gzip >"$work/good.gz"
+    head -c 24 "$work/good.gz" >"$work/cut.gz"
+    refuse 1 "stories260K: $work/cut.gz: broken gzip data: it ends early; is the file truncated?" "${preview[@]}" "$work/cut.gz"
+    { cat "$work/good.gz" && echo more; } >"$work/more.gz"
+    refuse 1 "stories260K: $work/more.gz: broken gzip data: incorrect header check" "${preview[@]}" "$work/more.gz"
+    printf '\050\265\057\375\004\000' >"$work/cut.zst"
+    refuse 1 "stories260K: $work/cut.zst: broken zstd data: it ends early; is the file truncated?" "${preview[@]}" "$work/cut.zst"
+    refuse_data ": expected JSON, plain or compressed with gzip or zstd; found bzip2 data" 'BZh91AY'
+}
+
 test_unknown_formats_are_refused() {
     known="expected instruction + output, messages, conversations, prompt + completion, text, or input_ids + labels"
     refuse_data ":1: unknown data format: the sample has 'question', 'answer'; $known" '{"question":"a","answer":"b"}\n'
@@ -88,6 +137,13 @@ test_long_samples_are_cut_and_counted() {
     succeed "$(program stories260K)" train --model "$data/stories260K" --data "$work/data.jsonl" --output "$work/o"
     expect_equal "$(cat "$work/out")" '{"samples":2,"tokens":259,"trained_tokens":257,"truncated":1,"dropped":0,"longest":301,"lengths":[[4,1],[512,1]]}'
     expect_err "cut at max_length 256: 1; the longest sample has 301 tokens"
+}
+
+test_a_line_of_100_mb_is_cut() {
+    { printf '{"text":"' && yes 'Once upon a time there was. ' | tr -d '\n' | head -c 100000000 && printf '"}\n{"text":"b"}\n'; } >"$work/data.jsonl"
+    succeed "$(program stories260K)" preview --model "$data/stories260K" --data "$work/data.jsonl"
+    expect_err "kept 2 of 2 samples: 259 tokens, 257 of them trained"
+    expect_err "cut at max_length 256: 1; the longest sample has 25000002 tokens"
 }
 
 # A byte order mark and carriage returns are what editors on Windows add: no mistake.

@@ -228,6 +228,24 @@ static void test_files_follow_each_other_and_may_differ(void **state)
     free(more);
 }
 
+static void test_no_room_for_tokens_is_said(void **state)
+{
+    struct fixture *f = *state;
+    char text[2000], *given = getenv("TMPDIR") ? format_text("%s", getenv("TMPDIR")) : NULL;
+    write_fifty(text);
+    fake_file_write(f->directory, "data.jsonl", text);
+    f->request.memory_limit = 5 * sizeof(uint32_t);
+    setenv("TMPDIR", "/nowhere", 1);
+    assert_false(dataset_load(&f->data, &f->request, &f->err));
+    assert_string_equal(f->err.text, "/nowhere: cannot make a temporary file for the data's tokens: No such file or "
+                                     "directory; set TMPDIR to a directory with room");
+    if (given)
+        setenv("TMPDIR", given, 1);
+    else
+        unsetenv("TMPDIR");
+    free(given);
+}
+
 static uint64_t fingerprint_of(struct fixture *f, const char *text)
 {
     load(f, text);
@@ -352,6 +370,7 @@ int main(void)
         TEST(test_max_samples_takes_from_the_shuffled_files),
         TEST(test_max_samples_counts_what_is_dropped),
         TEST(test_what_is_on_disk_reads_as_what_is_in_memory),
+        TEST(test_no_room_for_tokens_is_said),
         TEST(test_files_follow_each_other_and_may_differ),
         TEST(test_the_fingerprint_sees_labels_and_boundaries),
         TEST(test_broken_files_are_named_by_line),
