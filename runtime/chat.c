@@ -166,7 +166,7 @@ static bool chat(struct session *session, const struct options *options, int *co
     session_check_template(session);
     if (conversation.terminal)
         say_help();
-    interrupt_watch(false);
+    interrupt_watch();
     *code = converse(&conversation);
     interrupt_unwatch();
     dialogue_free(&conversation.dialogue);

@@ -9,17 +9,19 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Whether the line is a whole record of a step that the checkpoint has seen. */
-static bool line_is_kept(const char *line, size_t length, long long step)
+/* Whether the line is a whole record of what the checkpoint has seen. */
+static bool line_is_kept(const char *line, size_t length, const struct trainer_state *state)
 {
     cJSON *record = cJSON_ParseWithLength(line, length);
     const cJSON *at = cJSON_GetObjectItemCaseSensitive(record, "step");
-    bool kept = cJSON_IsNumber(at) && at->valuedouble <= (double)step;
+    bool kept = cJSON_IsNumber(at) && at->valuedouble <= (double)state->step;
+    if (kept && state->evaluation_due && at->valuedouble == (double)state->step)
+        kept = !cJSON_HasObjectItem(record, "eval_loss");
     cJSON_Delete(record);
     return kept;
 }
 
-static bool keep_lines(const char *path, long long step, struct error *err)
+static bool keep_lines(const char *path, const struct trainer_state *state, struct error *err)
 {
     size_t size = 0;
     char *text = read_whole_file(path, &size, err);
@@ -29,7 +31,7 @@ static bool keep_lines(const char *path, long long step, struct error *err)
     for (size_t begin = 0; begin < size;) {
         char *newline = memchr(text + begin, '\n', size - begin);
         size_t length = newline ? (size_t)(newline - text) + 1 - begin : size - begin;
-        if (newline && line_is_kept(text + begin, length, step)) {
+        if (newline && line_is_kept(text + begin, length, state)) {
             memmove(text + kept, text + begin, length);
             kept += length;
         }
@@ -40,14 +42,25 @@ static bool keep_lines(const char *path, long long step, struct error *err)
     return ok;
 }
 
-bool metrics_open(struct metrics *metrics, const char *directory, long long step, struct error *err)
+static bool open_as(struct metrics *metrics, const char *mode, struct error *err)
+{
+    metrics->file = fopen(metrics->path, mode);
+    return metrics->file || error_set(err, "%s: cannot write: %s", metrics->path, strerror(errno));
+}
+
+bool metrics_open(struct metrics *metrics, const char *directory, struct error *err)
 {
     *metrics = (struct metrics){.path = path_join(directory, "metrics.jsonl")};
-    bool resumed = step >= 0 && access(metrics->path, F_OK) == 0;
-    if (resumed && !keep_lines(metrics->path, step, err))
+    return open_as(metrics, "w", err);
+}
+
+bool metrics_reopen(struct metrics *metrics, const char *directory, const struct trainer_state *state,
+                    struct error *err)
+{
+    *metrics = (struct metrics){.path = path_join(directory, "metrics.jsonl")};
+    if (access(metrics->path, F_OK) == 0 && !keep_lines(metrics->path, state, err))
         return false;
-    metrics->file = fopen(metrics->path, resumed ? "a" : "w");
-    return metrics->file || error_set(err, "%s: cannot write: %s", metrics->path, strerror(errno));
+    return open_as(metrics, "a", err);
 }
 
 bool metrics_write(struct metrics *metrics, const cJSON *record, struct error *err)

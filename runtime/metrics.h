@@ -12,9 +12,8 @@
 #ifndef LORAC_METRICS_H
 #define LORAC_METRICS_H
 
-#include "error.h"
+#include "trainer_state.h"
 
-#include <cjson/cJSON.h>
 #include <stdio.h>
 
 struct metrics {
@@ -22,9 +21,12 @@ struct metrics {
     FILE *file;
 };
 
-/* Begins directory/metrics.jsonl, or, where a run resumes after `step` steps (above -1), keeps the lines up to that step: those
- * after it are made again. metrics_close it. */
-bool metrics_open(struct metrics *metrics, const char *directory, long long step, struct error *err);
+/* Begins directory/metrics.jsonl. metrics_close it. */
+bool metrics_open(struct metrics *metrics, const char *directory, struct error *err);
+
+/* The same where a run resumes at `state`: keeps the lines that the checkpoint knows of; what came after it is made again. */
+bool metrics_reopen(struct metrics *metrics, const char *directory, const struct trainer_state *state,
+                    struct error *err);
 bool metrics_write(struct metrics *metrics, const cJSON *record, struct error *err);
 void metrics_close(struct metrics *metrics);
 

@@ -2,7 +2,8 @@
  *
  * OUTPUT/ holds, when the run is done: adapter_config.json and adapter_model.safetensors, trainer_state.json, metrics.jsonl,
  * report.html and the checkpoint-N/. Before the first step one JSON line about the data goes to stdout (dataset_report_json).
- * SIGINT or SIGTERM ends the run with a checkpoint and exit code 130; --resume goes on from there.
+ * SIGINT or SIGTERM ends the run with a checkpoint and exit code 130; --resume goes on from there. When the last step and its
+ * evaluation are done, results are written whatever signals come; where that fails, a checkpoint keeps what was trained.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "adapter.h"
@@ -139,6 +140,20 @@ static bool write_results(struct training *training, struct error *err)
     return true;
 }
 
+/* What the run came to, saved in another place than the one that failed: *err gains a word about it. */
+static void rescue(struct training *training, const struct trainer *trainer, struct error *err)
+{
+    struct error ignored;
+    cJSON *log = training->state.log_history;
+    cJSON_DeleteItemFromArray(log, cJSON_GetArraySize(log) - 1); /* the summary: the resumed run writes its own */
+    if (!trainer_save(trainer, &training->state, &ignored))
+        return;
+    char *told = format_text("%s; what was trained is in %s/checkpoint-%lld: --resume writes the results again",
+                             err->text, training->output, training->state.step);
+    error_set(err, "%s", told);
+    free(told);
+}
+
 static int end_interrupted(const struct training *training, struct error *err)
 {
     if (!report_write(training->output, training->session.program, &training->config, &training->state, &training->data,
@@ -163,6 +178,8 @@ static void discard_empty_output(const struct training *training)
     free(metrics);
 }
 
+#define INTERRUPTING "interrupting: what was trained is saved first; again to stop at once\n"
+
 static int run(struct training *training, struct error *err)
 {
     const struct session *session = &training->session;
@@ -181,14 +198,16 @@ static int run(struct training *training, struct error *err)
     if (trainer_begin(&trainer, &training->state, err)) {
         tell_data(training);
         training->began = seconds_now();
-        interrupt_watch(true);
+        interrupt_watch_once(isatty(STDERR_FILENO) ? "\r\033[K" INTERRUPTING : INTERRUPTING);
         end = trainer_run(&trainer, &training->state, err);
-        interrupt_unwatch();
     }
     if (end == TRAIN_INTERRUPTED)
         return end_interrupted(training, err);
-    if (end == TRAIN_DONE && write_results(training, err))
-        return EXIT_DONE;
+    if (end == TRAIN_DONE) {
+        if (write_results(training, err))
+            return EXIT_DONE;
+        rescue(training, &trainer, err);
+    }
     discard_empty_output(training);
     return err->exit_code;
 }
@@ -210,6 +229,7 @@ int command_train(const struct options *options, struct error *err)
         ready = false;
     }
     code = ready ? run(&training, err) : err->exit_code;
+    interrupt_unwatch();
     trainer_state_free(&training.state);
     dataset_free(&training.data);
     dataset_free(&training.eval_data);

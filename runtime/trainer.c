@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A run under way. */
 struct run {
@@ -236,7 +237,8 @@ static bool evaluate(struct run *run, struct error *err)
     if (!evaluate_dataset(&evaluation, trainer->backend, trainer->device, trainer->eval_data, &trainer->config, err))
         return false;
     if (interrupt_seen())
-        return true; /* half an evaluation is none */
+        return true; /* half an evaluation is none: it stays due */
+    run->state->evaluation_due = false;
     cJSON *entry = cJSON_CreateObject();
     cJSON_AddNumberToObject(entry, "step", (double)run->state->step);
     cJSON_AddNumberToObject(entry, "eval_loss", evaluation_loss(&evaluation));
@@ -275,8 +277,8 @@ static bool after_step(struct run *run, const struct step_result *result, struct
                   result->seconds > 0 ? (double)result->tokens / result->seconds : 0);
     if (config->logging_steps > 0 && step % config->logging_steps == 0 && !log_step(run, result, err))
         return false;
-    bool evaluation_due = is_due(step, last, config->eval_steps) || step == last;
-    if (run->trainer->eval_data && evaluation_due && !evaluate(run, err))
+    run->state->evaluation_due = run->trainer->eval_data && (is_due(step, last, config->eval_steps) || step == last);
+    if (run->state->evaluation_due && !evaluate(run, err))
         return false;
     return !is_due(step, last, config->save_steps) || save(run, err);
 }
@@ -322,8 +324,11 @@ bool trainer_begin(const struct trainer *trainer, struct trainer_state *state, s
 {
     struct lr_schedule schedule;
     trainer_state_init(state, run_steps(trainer->data, &trainer->config));
-    return lr_schedule_init(&schedule, &trainer->config, state->max_steps, err) &&
-           (!trainer->resume || resume(trainer, state, err));
+    if (!lr_schedule_init(&schedule, &trainer->config, state->max_steps, err) ||
+        (trainer->resume && !resume(trainer, state, err)))
+        return false;
+    state->evaluation_due = state->evaluation_due && trainer->eval_data;
+    return true;
 }
 
 static bool begin(struct run *run, struct error *err)
@@ -332,7 +337,8 @@ static bool begin(struct run *run, struct error *err)
     run->source = source_of(trainer);
     run->saved_step = trainer->resume ? run->state->step : -1;
     if (!lr_schedule_init(&run->schedule, &trainer->config, run->state->max_steps, err) ||
-        !metrics_open(&run->metrics, trainer->output, trainer->resume ? run->state->step : -1, err))
+        !(trainer->resume ? metrics_reopen(&run->metrics, trainer->output, run->state, err)
+                          : metrics_open(&run->metrics, trainer->output, err)))
         return false;
     epoch_plan_init(&run->plan, trainer->data, &trainer->config, run->state->epoch);
     batch_buffer_init(&run->buffer, trainer->config.per_device_train_batch_size * trainer->config.max_length);
@@ -343,13 +349,27 @@ static bool begin(struct run *run, struct error *err)
 static enum train_end loop(struct run *run, struct error *err)
 {
     struct step_result result;
+    if (run->state->evaluation_due && !evaluate(run, err))
+        return TRAIN_FAILED;
     while (run->state->step < run->state->max_steps && !interrupt_seen()) {
         if (one_step(run, &result, err) ? !after_step(run, &result, err) : err->text[0] != '\0')
             return TRAIN_FAILED;
     }
-    if (run->state->step >= run->state->max_steps)
+    if (run->state->step >= run->state->max_steps && !run->state->evaluation_due)
         return TRAIN_DONE;
     return save(run, err) ? TRAIN_INTERRUPTED : TRAIN_FAILED;
+}
+
+bool trainer_save(const struct trainer *trainer, const struct trainer_state *state, struct error *err)
+{
+    struct checkpoint_source source = source_of(trainer);
+    struct error none;
+    char *wanted = format_text("%s/checkpoint-%lld", trainer->output, state->step);
+    char *newest = checkpoint_newest(trainer->output, &none);
+    bool saved = (newest && strcmp(newest, wanted) == 0) || checkpoint_save(&source, state, err);
+    free(newest);
+    free(wanted);
+    return saved;
 }
 
 enum train_end trainer_run(const struct trainer *trainer, struct trainer_state *state, struct error *err)

@@ -33,9 +33,13 @@ enum train_end { TRAIN_DONE, TRAIN_INTERRUPTED, TRAIN_FAILED };
 bool trainer_begin(const struct trainer *trainer, struct trainer_state *state, struct error *err);
 
 /* Goes on from *state to the end of the run, or until interrupt_seen(): then the micro-batches of the unfinished step are given up and a
- * checkpoint is written. Writes metrics.jsonl and checkpoints; the caller writes what stands at the end. *err when
+ * checkpoint is written. An evaluation that an interruption cut short is due again when the run resumes; cut short at the end, the
+ * run is interrupted, not done. Writes metrics.jsonl and checkpoints; the caller writes what stands at the end. *err when
  * it failed. A loss or gradient that is not finite fails, naming the step and the
  * samples, before the update, so that neither the adapter nor any checkpoint has seen it. */
 enum train_end trainer_run(const struct trainer *trainer, struct trainer_state *state, struct error *err);
+
+/* Writes checkpoint-STEP if the run has not, for a caller whose own work after the last step failed. */
+bool trainer_save(const struct trainer *trainer, const struct trainer_state *state, struct error *err);
 
 #endif

@@ -95,6 +95,7 @@ cJSON *trainer_position_to_json(const struct trainer_state *state, const struct 
     add_exact(json, "epochs_done", state->epochs_done);
     add_exact(json, "loss_sum", state->loss_sum);
     add_exact(json, "total_loss", state->total_loss);
+    cJSON_AddBoolToObject(json, "evaluation_due", state->evaluation_due);
     cJSON_AddItemToObject(json, "run", run_identity(config, fingerprint));
     return json;
 }
@@ -162,5 +163,6 @@ bool trainer_position_read(struct trainer_state *state, const struct train_confi
     state->epoch = (int)epoch;
     state->epoch_step = (int)epoch_step;
     state->loss_steps = (int)loss_steps;
+    state->evaluation_due = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(position, "evaluation_due"));
     return true;
 }

@@ -13,8 +13,9 @@ struct trainer_state {
     long long tokens, trained_tokens;
     double loss_sum; /* of the steps since the last log */
     int loss_steps;
-    double total_loss;  /* of all steps */
-    cJSON *log_history; /* array of records as metrics.jsonl has them */
+    double total_loss;   /* of all steps */
+    bool evaluation_due; /* the evaluation after `step` was not finished */
+    cJSON *log_history;  /* array of records as metrics.jsonl has them */
 };
 
 void trainer_state_init(struct trainer_state *state, long long max_steps);

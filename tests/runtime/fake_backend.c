@@ -194,6 +194,9 @@ static void update(struct device *device, const struct adamw *a)
 static void evaluate(struct device *device, const struct batch *batch, struct evaluation *evaluation)
 {
     evaluation->loss_sum += run_batch(device, batch, 0);
+    device->evaluated++;
+    if (device->evaluated == device->interrupt_evaluation)
+        raise(SIGINT);
     for (int t = 0; t < batch->tokens; t++) {
         evaluation->trained += batch->labels[t] != IGNORED_LABEL;
         evaluation->correct += batch->labels[t] == batch->ids[t] + 1;

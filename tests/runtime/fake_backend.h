@@ -18,6 +18,8 @@ struct device {
     struct adamw last_update;
     int accumulated, updated; /* calls so far */
     int interrupt_at;         /* this call of accumulate (from 1) raises SIGINT; 0: none */
+    int evaluated;            /* calls of evaluate so far */
+    int interrupt_evaluation; /* this call of evaluate (from 1) raises SIGINT; 0: none */
     int nan_at;               /* this call's loss is not a number; 0: none */
     int context[256], length; /* the "KV cache" */
 };

@@ -1,121 +1,21 @@
-/* The bookkeeping of training, on a backend that can be followed by hand: steps, windows, epochs, clipping, what is logged when,
- * and that an interrupted and resumed run is the run that was never interrupted. */
-#define _POSIX_C_SOURCE 200809L
+/* The bookkeeping of training, on a backend that can be followed by hand: steps, windows, epochs, clipping, what is logged when. */
 #include "batch.h"
-#include "checkpoint.h"
 #include "eval.h"
-#include "fake_backend.h"
-#include "interrupt.h"
-#include "json_file.h"
-#include "trainer.h"
+#include "trainer_fixture.h"
 
-#include <dirent.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
-
-/* A run in a directory of its own. */
-struct fixture {
-    struct device device;
-    struct dataset data;
-    struct trainer trainer;
-    struct trainer_state state;
-    struct error err;
-    char output[64];
-};
-
-static void fixture_begin(struct fixture *f, int samples)
-{
-    *f = (struct fixture){0};
-    strcpy(f->output, "/tmp/lorac-trainer-XXXXXX");
-    assert_non_null(mkdtemp(f->output));
-    fake_device_init(&f->device);
-    fake_dataset(&f->data, samples);
-    f->trainer = (struct trainer){
-        .program = &fake_program,
-        .backend = &fake_backend,
-        .device = &f->device,
-        .config = fake_program.train,
-        .data = &f->data,
-        .output = f->output,
-        .model = "models/fake",
-    };
-}
-
-static void remove_tree(const char *path)
-{
-    DIR *listing = opendir(path);
-    const struct dirent *entry;
-    while (listing && (entry = readdir(listing))) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        char *inner = format_text("%s/%s", path, entry->d_name);
-        if (unlink(inner) != 0)
-            remove_tree(inner);
-        free(inner);
-    }
-    if (listing)
-        closedir(listing);
-    rmdir(path);
-}
-
-static void fixture_end(struct fixture *f)
-{
-    trainer_state_free(&f->state);
-    dataset_free(&f->data);
-    remove_tree(f->output);
-}
-
-static enum train_end run(struct fixture *f)
-{
-    return trainer_begin(&f->trainer, &f->state, &f->err) ? trainer_run(&f->trainer, &f->state, &f->err) : TRAIN_FAILED;
-}
-
-static void run_to_end(struct fixture *f)
-{
-    if (run(f) != TRAIN_DONE)
-        fail_msg("%s", f->err.text);
-}
-
-static const cJSON *logged(const struct fixture *f, int index)
-{
-    const cJSON *record = cJSON_GetArrayItem(f->state.log_history, index);
-    assert_non_null(record);
-    return record;
-}
-
-static double number(const cJSON *record, const char *field)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(record, field);
-    assert_true(cJSON_IsNumber(item));
-    return item->valuedouble;
-}
-
-static void assert_near(double found, double expected, double tolerance)
-{
-    if (!(fabs(found - expected) <= tolerance * fmax(1, fabs(expected))))
-        fail_msg("%.17g, expected %.17g", found, expected);
-}
-
-static bool exists(const struct fixture *f, const char *name)
-{
-    char *path = format_text("%s/%s", f->output, name);
-    bool there = access(path, F_OK) == 0;
-    free(path);
-    return there;
-}
 
 static void test_steps_and_epochs_are_the_trainers(void **state)
 {
     (void)state;
-    struct fixture f;
-    fixture_begin(&f, 9);
+    struct trainer_fixture f;
+    trainer_fixture_begin(&f, 9);
     f.trainer.config.per_device_train_batch_size = 2;
     f.trainer.config.gradient_accumulation_steps = 2;
     f.trainer.config.num_train_epochs = 2;
@@ -132,7 +32,7 @@ static void test_steps_and_epochs_are_the_trainers(void **state)
         assert_near(number(logged(&f, i), "learning_rate"), 0.05 * (6 - i) / 6.0, 1e-15);
     }
     assert_int_equal(f.state.tokens, 2 * f.data.report.tokens);
-    fixture_end(&f);
+    trainer_fixture_end(&f);
 }
 
 static void test_max_steps_wins_over_epochs_and_parts_of_epochs_round_up(void **state)
@@ -154,8 +54,8 @@ static void test_max_steps_wins_over_epochs_and_parts_of_epochs_round_up(void **
 static void test_loss_is_the_sum_over_the_window_by_its_labels(void **state)
 {
     (void)state;
-    struct fixture f;
-    fixture_begin(&f, 7);
+    struct trainer_fixture f;
+    trainer_fixture_begin(&f, 7);
     f.trainer.config.shuffle = false;
     f.trainer.config.max_steps = 1;
     f.trainer.config.per_device_train_batch_size = 2;
@@ -175,15 +75,15 @@ static void test_loss_is_the_sum_over_the_window_by_its_labels(void **state)
     }
     run_to_end(&f);
     assert_near(number(logged(&f, 0), "loss"), sum / trained, 1e-14);
-    fixture_end(&f);
+    trainer_fixture_end(&f);
 }
 
 static void test_batches_of_four_and_four_of_one_agree(void **state)
 {
     (void)state;
-    struct fixture whole, parts;
-    fixture_begin(&whole, 11);
-    fixture_begin(&parts, 11);
+    struct trainer_fixture whole, parts;
+    trainer_fixture_begin(&whole, 11);
+    trainer_fixture_begin(&parts, 11);
     whole.trainer.config.num_train_epochs = parts.trainer.config.num_train_epochs = 3;
     parts.trainer.config.per_device_train_batch_size = 1;
     parts.trainer.config.gradient_accumulation_steps = 4;
@@ -196,8 +96,8 @@ static void test_batches_of_four_and_four_of_one_agree(void **state)
     }
     for (int i = 0; i < FAKE_PARAMETERS; i++)
         assert_near(parts.device.w[i], whole.device.w[i], 1e-6);
-    fixture_end(&whole);
-    fixture_end(&parts);
+    trainer_fixture_end(&whole);
+    trainer_fixture_end(&parts);
 }
 
 static void test_packing_fills_by_tokens_and_splits_nothing(void **state)
@@ -232,22 +132,22 @@ static void test_packing_fills_by_tokens_and_splits_nothing(void **state)
 static void test_packed_epochs_are_counted_one_by_one(void **state)
 {
     (void)state;
-    struct fixture f;
-    fixture_begin(&f, 40);
+    struct trainer_fixture f;
+    trainer_fixture_begin(&f, 40);
     f.trainer.config.packing = true;
     f.trainer.config.num_train_epochs = 3;
     run_to_end(&f);
     assert_int_equal(f.state.epoch, 3);
     assert_int_equal(f.state.epoch_step, 0);
     assert_int_equal(f.state.tokens, 3 * f.data.report.tokens);
-    fixture_end(&f);
+    trainer_fixture_end(&f);
 }
 
 static void test_clipping_is_that_of_clip_grad_norm(void **state)
 {
     (void)state;
-    struct fixture f;
-    fixture_begin(&f, 8);
+    struct trainer_fixture f;
+    trainer_fixture_begin(&f, 8);
     f.trainer.config.max_steps = 1;
     f.trainer.config.max_grad_norm = 0.25;
     run_to_end(&f);
@@ -263,15 +163,15 @@ static void test_clipping_is_that_of_clip_grad_norm(void **state)
     trainer_state_free(&f.state);
     run_to_end(&f);
     assert_true(f.device.last_update.grad_scale == 1);
-    fixture_end(&f);
+    trainer_fixture_end(&f);
 }
 
 static void test_a_log_of_several_steps_is_their_mean(void **state)
 {
     (void)state;
-    struct fixture every, third;
-    fixture_begin(&every, 24);
-    fixture_begin(&third, 24);
+    struct trainer_fixture every, third;
+    trainer_fixture_begin(&every, 24);
+    trainer_fixture_begin(&third, 24);
     third.trainer.config.logging_steps = 3;
     run_to_end(&every);
     run_to_end(&third);
@@ -283,16 +183,16 @@ static void test_a_log_of_several_steps_is_their_mean(void **state)
         assert_near(number(logged(&third, i), "loss"), sum / 3, 1e-14);
         assert_near(number(logged(&third, i), "grad_norm"), number(logged(&every, 3 * i + 2), "grad_norm"), 1e-14);
     }
-    fixture_end(&every);
-    fixture_end(&third);
+    trainer_fixture_end(&every);
+    trainer_fixture_end(&third);
 }
 
 static void test_evaluation_every_eval_steps_and_at_the_end(void **state)
 {
     (void)state;
-    struct fixture f;
+    struct trainer_fixture f;
     struct dataset eval_data;
-    fixture_begin(&f, 20);
+    trainer_fixture_begin(&f, 20);
     fake_dataset(&eval_data, 5);
     f.trainer.eval_data = &eval_data;
     f.trainer.config.eval_steps = 2;
@@ -307,14 +207,14 @@ static void test_evaluation_every_eval_steps_and_at_the_end(void **state)
     assert_near(number(logged(&f, 2), "eval_loss"), evaluation_loss(&now), 1e-14);
     assert_near(evaluation_perplexity(&now), exp(now.loss_sum / (double)now.trained), 1e-14);
     dataset_free(&eval_data);
-    fixture_end(&f);
+    trainer_fixture_end(&f);
 }
 
 static void test_checkpoints_are_rotated_and_hold_all_files(void **state)
 {
     (void)state;
-    struct fixture f;
-    fixture_begin(&f, 44);
+    struct trainer_fixture f;
+    trainer_fixture_begin(&f, 44);
     f.trainer.config.save_steps = 3;
     f.trainer.config.save_total_limit = 2;
     run_to_end(&f);
@@ -326,123 +226,14 @@ static void test_checkpoints_are_rotated_and_hold_all_files(void **state)
     assert_true(exists(&f, "checkpoint-11/optimizer.safetensors"));
     assert_true(exists(&f, "checkpoint-11/trainer_state.json"));
     assert_false(exists(&f, "checkpoint-11.partial"));
-    fixture_end(&f);
-}
-
-/* The history without what depends on the clock. */
-static char *history_without_times(const struct fixture *f)
-{
-    cJSON *history = cJSON_Duplicate(f->state.log_history, true);
-    cJSON *record;
-    cJSON_ArrayForEach(record, history)
-    {
-        cJSON_DeleteItemFromObject(record, "tokens_per_second");
-        cJSON_DeleteItemFromObject(record, "seconds");
-    }
-    char *text = cJSON_Print(history);
-    cJSON_Delete(history);
-    return text;
-}
-
-static int lines_of_metrics(const struct fixture *f)
-{
-    char *path = format_text("%s/metrics.jsonl", f->output);
-    char *text = read_whole_file(path, NULL, &(struct error){0});
-    assert_non_null(text);
-    int lines = 0;
-    for (const char *c = text; *c; c++)
-        lines += *c == '\n';
-    free(text);
-    free(path);
-    return lines;
-}
-
-static void configure_long_run(struct fixture *f)
-{
-    f->trainer.config.per_device_train_batch_size = 3;
-    f->trainer.config.gradient_accumulation_steps = 2;
-    f->trainer.config.num_train_epochs = 4;
-    f->trainer.config.logging_steps = 3;
-    f->trainer.config.weight_decay = 0.01;
-}
-
-/* Interrupts the run at one call of accumulate and resumes it on a fresh device; the end must be that of `whole`. */
-static void check_resume(const struct fixture *whole, int interrupt_at)
-{
-    struct fixture f;
-    fixture_begin(&f, 31);
-    configure_long_run(&f);
-    f.device.interrupt_at = interrupt_at;
-    interrupt_watch(true);
-    assert_int_equal(run(&f), TRAIN_INTERRUPTED);
-    interrupt_unwatch();
-    interrupt_clear();
-    assert_true(f.state.step < whole->state.step);
-    trainer_state_free(&f.state);
-    fake_device_init(&f.device);
-    f.trainer.resume = true;
-    run_to_end(&f);
-    assert_memory_equal(f.device.w, whole->device.w, sizeof f.device.w);
-    assert_memory_equal(f.device.moment2, whole->device.moment2, sizeof f.device.moment2);
-    char *found = history_without_times(&f), *expected = history_without_times(whole);
-    assert_string_equal(found, expected);
-    assert_int_equal(lines_of_metrics(&f), lines_of_metrics(whole));
-    free(found);
-    free(expected);
-    fixture_end(&f);
-}
-
-static void test_a_resumed_run_is_bitwise_the_uninterrupted_one(void **state)
-{
-    (void)state;
-    struct fixture whole;
-    fixture_begin(&whole, 31);
-    configure_long_run(&whole);
-    run_to_end(&whole);
-    assert_int_equal(whole.state.step, 24); /* 11 micro-batches, 6 steps an epoch */
-    const int calls[] = {1, 2, 3, 11, 12, 25, 43};
-    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
-        check_resume(&whole, calls[i]);
-    fixture_end(&whole);
-}
-
-static void test_resuming_with_other_data_or_seed_is_refused(void **state)
-{
-    (void)state;
-    struct fixture f;
-    fixture_begin(&f, 8);
-    f.trainer.config.save_steps = 1;
-    run_to_end(&f);
-    trainer_state_free(&f.state);
-    f.trainer.resume = true;
-    f.data.fingerprint ^= 1;
-    assert_int_equal(run(&f), TRAIN_FAILED);
-    assert_non_null(strstr(f.err.text, "checkpoint-2/lorac_state.json: the checkpoint was trained on other data: "
-                                       "resume with the same --data"));
-    f.data.fingerprint ^= 1;
-    f.trainer.config.seed = 7;
-    trainer_state_free(&f.state);
-    assert_int_equal(run(&f), TRAIN_FAILED);
-    assert_non_null(strstr(f.err.text, "the checkpoint was made with seed 42, this run has 7: resume with the same"));
-    fixture_end(&f);
-}
-
-static void test_nothing_to_resume_from_is_said(void **state)
-{
-    (void)state;
-    struct fixture f;
-    fixture_begin(&f, 8);
-    f.trainer.resume = true;
-    assert_int_equal(run(&f), TRAIN_FAILED);
-    assert_non_null(strstr(f.err.text, ": no checkpoint-N to resume from; leave --resume out to start anew"));
-    fixture_end(&f);
+    trainer_fixture_end(&f);
 }
 
 static void test_a_loss_that_is_no_number_stops_before_the_update(void **state)
 {
     (void)state;
-    struct fixture f;
-    fixture_begin(&f, 20);
+    struct trainer_fixture f;
+    trainer_fixture_begin(&f, 20);
     f.trainer.config.shuffle = false;
     f.trainer.config.save_steps = 2;
     f.device.nan_at = 4;
@@ -458,7 +249,7 @@ static void test_a_loss_that_is_no_number_stops_before_the_update(void **state)
     assert_int_equal(f.device.updated, 3);
     assert_int_equal(lines_of_metrics(&f), 3);
     assert_true(exists(&f, "checkpoint-2/lorac_state.json"));
-    fixture_end(&f);
+    trainer_fixture_end(&f);
 }
 
 int main(void)
@@ -474,9 +265,6 @@ int main(void)
         cmocka_unit_test(test_a_log_of_several_steps_is_their_mean),
         cmocka_unit_test(test_evaluation_every_eval_steps_and_at_the_end),
         cmocka_unit_test(test_checkpoints_are_rotated_and_hold_all_files),
-        cmocka_unit_test(test_a_resumed_run_is_bitwise_the_uninterrupted_one),
-        cmocka_unit_test(test_resuming_with_other_data_or_seed_is_refused),
-        cmocka_unit_test(test_nothing_to_resume_from_is_said),
         cmocka_unit_test(test_a_loss_that_is_no_number_stops_before_the_update),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
