@@ -12,6 +12,7 @@ struct place {
 
 struct raw_message {
     struct place role, content, thoughts, tool_calls, tool_call_id;
+    bool sharegpt; /* the role is ShareGPT's "from" */
 };
 
 struct reading {
@@ -173,6 +174,21 @@ static bool read_calls(struct reading *reading, struct place *place, struct erro
 
 /* ---- messages ---- */
 
+const char *chat_known_role(const char *role)
+{
+    static const char *const aliases[][2] = {
+        {"human", "user"},       {"gpt", "assistant"},      {"chatgpt", "assistant"},      {"bot", "assistant"},
+        {"bing", "assistant"},   {"bard", "assistant"},     {"chatbot", "assistant"},      {"model", "assistant"},
+        {"observation", "tool"}, {"tool_response", "tool"}, {"function_response", "tool"},
+    };
+    for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++) {
+        if (strcmp(role, aliases[i][0]) == 0) {
+            return aliases[i][1];
+        }
+    }
+    return role;
+}
+
 bool chat_member_is_lost(const char *name)
 {
     static const char *const lost[] = {"function_call", "tool_call", "functions", "image",     "images", "audio",
@@ -193,9 +209,14 @@ static bool is_thoughts(const char *key)
 static bool read_field(struct reading *reading, struct raw_message *raw, const char *key, struct error *err)
 {
     if (strcmp(key, "role") == 0) {
+        raw->sharegpt = false;
         return read_text(reading, &raw->role, "role", err);
     }
-    if (strcmp(key, "content") == 0) {
+    if (strcmp(key, "from") == 0 && !raw->role.is_given) {
+        raw->sharegpt = true;
+        return read_text(reading, &raw->role, "from", err);
+    }
+    if (strcmp(key, "content") == 0 || (strcmp(key, "value") == 0 && !raw->content.is_given)) {
         return read_content(reading, &raw->content, err);
     }
     if (is_thoughts(key)) {
@@ -309,7 +330,7 @@ static void settle(struct chat_messages *messages, const struct reading *reading
     for (size_t i = 0; i < reading->count; i++) {
         const struct raw_message *raw = &reading->raw[i];
         messages->item[i] = (struct chat_message){
-            .role = text_at(reading, raw->role),
+            .role = raw->sharegpt ? chat_known_role(text_at(reading, raw->role)) : text_at(reading, raw->role),
             .content = raw->content.is_given ? text_at(reading, raw->content) : "",
             .length = length_of(raw->content),
             .thoughts = text_at(reading, raw->thoughts),

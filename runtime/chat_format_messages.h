@@ -1,8 +1,9 @@
 /* Conversations in JSON: [{"role": "user", "content": "Hi"}, ...], or {"messages": [...], "tools": [...]}.
  *
  * A message's members:
- *   role                an assistant's calls apart, needed, as is
- *   content             a string; or a list of strings and {"text": ...}, which are joined; null where there are tool_calls
+ *   role                a string; or ShareGPT's from, whose names are brought to ours
+ *   content             (ShareGPT's value) a string; or a list of strings and {"text": ...}, which are joined; or null where there
+ *                       are tool_calls
  *   reasoning_content   (also reasoning, thinking) an assistant's thoughts, a string
  *   tool_calls          [{"id", "function": {"name", "arguments"}}, ...], or name and arguments without function around them
  *   tool_call_id        of a tool's answer
@@ -27,6 +28,10 @@ struct chat_messages {
 
 /* Reads the array or object at the cursor in place of what *messages held. */
 bool chat_messages_read(struct json_cursor *cursor, struct chat_messages *messages, struct error *err);
+
+/* What is meant by one of ShareGPT's names for roles ("human", "gpt"), and by those of what was made after it. Other names stay: the
+ * chat format knows them or refuses them. */
+const char *chat_known_role(const char *role);
 
 /* Whether a message's member of this name is a part of the conversation that no chat format has a place for. */
 bool chat_member_is_lost(const char *name);

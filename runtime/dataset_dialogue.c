@@ -72,21 +72,6 @@ static const char *join_parts(struct dialogue *dialogue, const cJSON *parts)
     return dialogue_own(dialogue, joined.data);
 }
 
-/* ShareGPT's names for roles, and those of what was made after it. Others stay: the chat format knows them or refuses them. */
-static const char *known_role(const char *role)
-{
-    static const char *const aliases[][2] = {
-        {"human", "user"},       {"gpt", "assistant"},      {"chatgpt", "assistant"},      {"bot", "assistant"},
-        {"bing", "assistant"},   {"bard", "assistant"},     {"chatbot", "assistant"},      {"model", "assistant"},
-        {"observation", "tool"}, {"tool_response", "tool"}, {"function_response", "tool"},
-    };
-    for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++) {
-        if (strcmp(role, aliases[i][0]) == 0)
-            return aliases[i][1];
-    }
-    return role;
-}
-
 /* Reads *flag, true or false, from a field that says so in its way: `train` as a boolean, `weight` as 0 or 1. *given: it is there. */
 static bool read_flag(bool *given, bool *flag, const cJSON *json, const char *field, bool weight,
                       const struct place *place, struct error *err)
@@ -204,7 +189,7 @@ static bool add_message(struct dialogue *dialogue, const struct data_fields *fie
                          content_field, json_type_name(content));
     turn.thoughts = read_thoughts(message, fields);
     turn.thoughts_length = turn.thoughts ? strlen(turn.thoughts) : 0;
-    turn.role = sharegpt ? known_role(role->valuestring) : role->valuestring;
+    turn.role = sharegpt ? chat_known_role(role->valuestring) : role->valuestring;
     turn.content = text;
     turn.length = strlen(text);
     dialogue_add_turn(dialogue, &turn);

@@ -166,6 +166,8 @@ static void odd_conversations_that_can_be_rendered(void **state)
          "{\"id\": 7, \"messages\": [{\"role\": \"user\", \"content\": \"a\", \"score\": 0.5, "
          "\"tool_calls\": [ ], \"images\": null, \"reasoning_content\": \"\"}], \"tools\": \"[]\"}",
          "<|user|>\na</s>\n"},
+        {&tinyllama_format, "[{\"from\": \"human\", \"value\": \"a\"}, {\"from\": \"gpt\", \"value\": \"b\"}]",
+         "<|user|>\na</s>\n<|assistant|>\nb</s>\n"},
         {&qwen3_instruct_format, "[" CALL("\"[{\\\"name\\\": \\\"f\\\", \\\"arguments\\\": {}}]\"") "]",
          "<|im_start|>assistant\n<tool_call>\n{\"name\": \"f\", \"arguments\": {}}\n</tool_call><|im_end|>\n"},
     };
