@@ -85,7 +85,7 @@ static void test_text_is_trained_whole_with_eos(void **state)
     expect_sample(f, 0, "^[one\n$]");
     expect_sample(f, 1, "^[two$]");
     assert_int_equal(f->data.sample[1].line, 3);
-    int32_t ids[5], labels[5];
+    int32_t ids[6], labels[6];
     assert_true(dataset_read(&f->data, 0, ids, labels, &f->err));
     assert_int_equal(labels[0], FAKE_BOS);
 }
