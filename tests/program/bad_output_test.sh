@@ -74,7 +74,7 @@ test_a_damaged_checkpoint_is_refused() {
     refuse_state '"loss_sum": *"[^"]*"' '"loss_sum": 3' "/checkpoint-2/lorac_state.json: loss_sum: expected a number as text; $damaged"
     refuse_state '"epoch_step": *0' '"epoch_step": 77' \
         ": the newest checkpoint's epoch_step is 77, which an epoch of this data does not have; it is damaged: remove it to resume from another"
-    refuse_state '}$' '' "/checkpoint-2/lorac_state.json:20: not valid JSON from here on"
+    refuse_state '}$' '' "/checkpoint-2/lorac_state.json:21: not valid JSON from here on"
     cp "$work/state" "$work/run/checkpoint-2/lorac_state.json"
     truncate -s 300 "$work/run/checkpoint-2/optimizer.safetensors"
     run "${again[@]}"
