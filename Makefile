@@ -186,10 +186,10 @@ $(train_tools): %: %.o
 	@echo "  link  $@"
 	@$(CC) $(CFLAGS) $^ @$(libraries)/link-program -o $@
 
-# The programs that the tests run. generated/tiny is compiled as it was committed. The golden cases are built for this machine's
-# instruction set alone: the others are tested by the recipes' own programs.
+# The programs that the tests run. generated/tiny is compiled as it was committed. The golden cases and those of partial
+# gradients are built for this machine's instruction set alone: the others are tested by the recipes' own programs.
 test_recipes := $(filter-out recipes/tiny.lua,$(wildcard recipes/*.lua))
-test_cases := $(wildcard tests/data/cases/*/*.lua)
+test_cases := $(wildcard tests/data/cases/*/*.lua tests/data/partial/*.lua)
 programs: $(build)/lorac lib
 	@failed=0; \
 	build() { $(MAKE) "$$@" setup_done=1 || failed=1; }; \

@@ -50,6 +50,27 @@ static bool carries(const struct walk *w, enum slot first, enum slot last)
     return false;
 }
 
+/* The gradients that a layer needs of the outputs of the modules `first` to `last`: all of them where something upstream of these
+ * modules is trained, else those of the modules that carry an adapter. */
+static unsigned wanted_of(const struct walk *w, enum slot first, enum slot last, bool all)
+{
+    unsigned wanted = 0;
+    for (enum slot slot = first; slot <= last; slot++)
+        if (all || carries(w, slot, slot))
+            wanted |= 1U << (slot - first);
+    return wanted;
+}
+
+static struct operation *add_variant(struct walk *w, enum family family, unsigned wanted)
+{
+    char name[32];
+    variant_name(name, sizeof name, family, wanted);
+    w->plan->graph->variants[family][wanted] = true;
+    struct operation *op = operation_add(w->graph, "%s", name);
+    op->wanted = wanted;
+    return op;
+}
+
 static void add_product_backward(struct walk *w, struct product *product, int dx, int dy, const char *weight)
 {
     product->backward = true;
@@ -134,7 +155,7 @@ static void add_mlp_backward(struct walk *w, bool mid)
     if (!gate_up)
         return;
     int dgate_up = gradient_like(w, "gate_up");
-    struct operation *op = operation_add(w->graph, "swiglu_bwd");
+    struct operation *op = add_variant(w, FAMILY_SWIGLU, wanted_of(w, SLOT_GATE, SLOT_UP, mid));
     operand_value(w->graph, op, dgate_up, ACCESS_WRITE);
     operand_value(w->graph, op, dact, ACCESS_READ);
     operand_value(w->graph, op, value_of(w, "gate_up"), ACCESS_READ);
@@ -150,20 +171,26 @@ static void add_mlp_backward(struct walk *w, bool mid)
         add_rmsnorm_backward(w, "mid", "mid_rstd", dnormed, "w->post_attention_layernorm");
 }
 
-static void add_attention_core_backward(struct walk *w, int dqkv, int dattended, int window)
+/* dattended -> dqkv, of which only `wanted` is written: attention, then rope and the norm of the heads on q and k. */
+static void add_attention_core_backward(struct walk *w, unsigned wanted, int dqkv, int dattended, int window)
 {
     const struct model_config *model = &w->plan->recipe.model;
     const char *roped = model->qk_norm ? "qkv_normed" : "qkv";
-    struct operation *op = operation_add(w->graph, "attention_bwd");
+    unsigned turned = wanted & (WANT_Q | WANT_K);
+    struct operation *op = add_variant(w, FAMILY_ATTENTION, wanted);
     operand_value(w->graph, op, dqkv, ACCESS_WRITE);
-    operand_value(w->graph, op, gradient_add(w, "delta", "HEADS", model->num_attention_heads), ACCESS_WRITE);
+    if (turned) /* dv needs no more than the probabilities */
+        operand_value(w->graph, op, gradient_add(w, "delta", "HEADS", model->num_attention_heads), ACCESS_WRITE);
     operand_value(w->graph, op, dattended, ACCESS_READ);
-    operand_value(w->graph, op, value_of(w, "attended"), ACCESS_READ);
+    if (turned)
+        operand_value(w->graph, op, value_of(w, "attended"), ACCESS_READ);
     operand_value(w->graph, op, value_of(w, "lse"), ACCESS_READ);
     operand_value(w->graph, op, value_of(w, roped), ACCESS_READ);
     operand_text(op, "s->segments");
     operand_text(op, "%d", window);
-    op = operation_add(w->graph, "rope_bwd");
+    if (!turned)
+        return;
+    op = add_variant(w, FAMILY_ROPE, turned);
     operand_value(w->graph, op, dqkv, ACCESS_UPDATE);
     operand_text(op, "s->position");
     operand_text(op, "s->rope_cos");
@@ -171,12 +198,14 @@ static void add_attention_core_backward(struct walk *w, int dqkv, int dattended,
     operand_text(op, "T");
     if (!model->qk_norm)
         return;
-    op = operation_add(w->graph, "head_norm_bwd");
+    op = add_variant(w, FAMILY_HEAD_NORM, turned);
     operand_value(w->graph, op, dqkv, ACCESS_UPDATE);
     operand_value(w->graph, op, value_of(w, "qkv"), ACCESS_READ);
     operand_value(w->graph, op, value_of(w, "head_rstd"), ACCESS_READ);
-    operand_text(op, "w->q_norm");
-    operand_text(op, "w->k_norm");
+    if (turned & WANT_Q)
+        operand_text(op, "w->q_norm");
+    if (turned & WANT_K)
+        operand_text(op, "w->k_norm");
     operand_text(op, "T");
 }
 
@@ -184,17 +213,17 @@ static void add_attention_core_backward(struct walk *w, int dqkv, int dattended,
 static void add_attention_backward(struct walk *w, bool input, int window)
 {
     struct product *products = w->plan->graph->products;
-    bool qkv = input || carries(w, SLOT_Q, SLOT_V);
+    unsigned wanted = wanted_of(w, SLOT_Q, SLOT_V, input);
     int dattended = -1;
-    if (qkv) {
+    if (wanted) {
         dattended = gradient_like(w, "attended");
         add_product_backward(w, &products[1], dattended, w->dx, "w->o_proj");
     }
     add_lora_backward(w, SLOT_O, dattended, w->dx);
-    if (!qkv)
+    if (!wanted)
         return;
     int dqkv = gradient_like(w, "qkv");
-    add_attention_core_backward(w, dqkv, dattended, window);
+    add_attention_core_backward(w, wanted, dqkv, dattended, window);
     int dnormed = -1;
     if (input) {
         dnormed = gradient_like(w, "normed");

@@ -47,11 +47,15 @@ static double mean_context(const struct plan *plan, int window)
     return window - (double)window * (window - 1) / (2 * length);
 }
 
-static double attention_flops(const struct plan *plan, const char *kernel, int window)
+/* Two products forward. Backward dq takes the scores, dP and itself; dk and dv share the scores, dk needs dP as well. */
+static double attention_flops(const struct plan *plan, const struct operation *op, int window)
 {
     const struct model_config *model = &plan->recipe.model;
     double product = 2.0 * model->num_attention_heads * model->head_dim * mean_context(plan, window);
-    return product * (ends_with(kernel, "_bwd") ? 7 : 2); /* backward: S and dP twice, dQ, dK, dV */
+    if (!ends_with(op->kernel, "_bwd"))
+        return 2 * product;
+    bool q = op->wanted & WANT_Q, k = op->wanted & WANT_K, v = op->wanted & WANT_V;
+    return product * ((q ? 3 : 0) + (k || v ? 1 : 0) + (k ? 2 : 0) + (v ? 1 : 0));
 }
 
 /* What one element of the widest value costs in the elementwise kernels, counted from their formulas. */
@@ -60,13 +64,25 @@ static double elementwise_flops(const char *kernel)
     static const struct {
         const char *kernel;
         double flops;
-    } costs[] = {{"rmsnorm_fwd", 4},   {"rmsnorm_bwd", 8}, {"head_norm_fwd", 4},
-                 {"head_norm_bwd", 8}, {"rope_fwd", 3},    {"rope_bwd", 3},
-                 {"swiglu_fwd", 6},    {"swiglu_bwd", 8},  {"cross_entropy_fwd_bwd", 12}};
+    } costs[] = {{"rmsnorm_fwd", 4},     {"rmsnorm_bwd", 8},     {"head_norm_fwd", 4},
+                 {"head_norm_bwd", 8},   {"head_norm_q_bwd", 8}, {"head_norm_k_bwd", 8},
+                 {"rope_fwd", 3},        {"rope_bwd", 3},        {"rope_q_bwd", 3},
+                 {"rope_k_bwd", 3},      {"swiglu_fwd", 6},      {"swiglu_bwd", 8},
+                 {"swiglu_gate_bwd", 7}, {"swiglu_up_bwd", 5},   {"cross_entropy_fwd_bwd", 12}};
     for (size_t i = 0; i < sizeof costs / sizeof *costs; i++)
         if (!strcmp(kernel, costs[i].kernel))
             return costs[i].flops;
     return 0;
+}
+
+/* How much of a row the rotary embedding and the norm of the heads work on: q, k or both. */
+static double turned_width(const struct plan *plan, const struct operation *op)
+{
+    const struct model_config *model = &plan->recipe.model;
+    bool all = !op->wanted;
+    int heads = (all || op->wanted & WANT_Q ? model->num_attention_heads : 0) +
+                (all || op->wanted & WANT_K ? model->num_key_value_heads : 0);
+    return (double)heads * model->head_dim;
 }
 
 static void cost_operation(const struct plan *plan, const struct graph *graph, struct operation *op, int window)
@@ -91,7 +107,9 @@ static void cost_operation(const struct plan *plan, const struct graph *graph, s
         op->flops = ends_with(op->kernel, "_bwd") ? 2 * pair : pair;
         op->bytes_fixed = 4.0 * lora->adapter.r * (lora->in + lora->out);
     } else if (starts_with(op->kernel, "attention")) {
-        op->flops = attention_flops(plan, op->kernel, window);
+        op->flops = attention_flops(plan, op, window);
+    } else if (starts_with(op->kernel, "rope_") || starts_with(op->kernel, "head_norm_")) {
+        op->flops = elementwise_flops(op->kernel) * turned_width(plan, op);
     } else {
         op->flops = elementwise_flops(op->kernel) * width;
     }

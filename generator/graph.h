@@ -26,7 +26,8 @@ struct operation {
     char kernel[64]; /* "matmul_qkv_proj_fwd" */
     struct operand operands[MAX_OPERANDS];
     int count;
-    double flops; /* per token */
+    unsigned wanted; /* of a kernel of graph_plan.variants: which one */
+    double flops;    /* per token */
     double bytes_per_token, bytes_fixed;
 };
 
@@ -107,6 +108,14 @@ struct lora_kernel {
     bool without_input_gradient; /* and some does not */
 };
 
+/* Kernels whose backward pass computes several gradients side by side (dq, dk and dv; dgate and dup) have a variant for every
+ * set of them that some layer wants. A set is a mask: bit 0 is q or gate, bit 1 k or up, bit 2 v. */
+enum family { FAMILY_ATTENTION, FAMILY_ROPE, FAMILY_HEAD_NORM, FAMILY_SWIGLU, FAMILIES };
+enum { WANT_Q = 1, WANT_K = 2, WANT_V = 4, WANT_GATE = 1, WANT_UP = 2, MAX_WANTED = 8 };
+
+/* The name of a family's variant: "attention_bwd" for all that there is, else "attention_qv_bwd", "swiglu_up_bwd". */
+void variant_name(char *name, size_t size, enum family family, unsigned wanted);
+
 enum { PRODUCTS = 5, MAX_LORA_KERNELS = 256 };
 
 struct memory_totals {
@@ -132,9 +141,10 @@ struct graph_plan {
     struct product products[PRODUCTS];
     struct lora_kernel loras[MAX_LORA_KERNELS];
     int lora_count;
-    int max_tokens;  /* rows of the training arena: batch x max_length, rounded up to 16 */
-    int head_rows;   /* rows of a logits block */
-    int prompt_rows; /* rows of a prompt chunk */
+    bool variants[FAMILIES][MAX_WANTED]; /* which backward kernels of each family some layer calls */
+    int max_tokens;                      /* rows of the training arena: batch x max_length, rounded up to 16 */
+    int head_rows;                       /* rows of a logits block */
+    int prompt_rows;                     /* rows of a prompt chunk */
     struct memory_totals memory;
     struct cost_totals cost;
 };

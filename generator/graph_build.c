@@ -71,6 +71,25 @@ void operand_text(struct operation *op, const char *format, ...)
     va_end(args);
 }
 
+void variant_name(char *name, size_t size, enum family family, unsigned wanted)
+{
+    static const struct {
+        const char *name, *parts[3];
+        unsigned all;
+    } families[FAMILIES] = {
+        [FAMILY_ATTENTION] = {"attention", {"q", "k", "v"}, WANT_Q | WANT_K | WANT_V},
+        [FAMILY_ROPE] = {"rope", {"q", "k", ""}, WANT_Q | WANT_K},
+        [FAMILY_HEAD_NORM] = {"head_norm", {"q", "k", ""}, WANT_Q | WANT_K},
+        [FAMILY_SWIGLU] = {"swiglu", {"gate", "up", ""}, WANT_GATE | WANT_UP},
+    };
+    CHECK(wanted && !(wanted & ~families[family].all));
+    if (wanted == families[family].all)
+        snprintf(name, size, "%s_bwd", families[family].name);
+    else
+        snprintf(name, size, "%s_%s%s%s_bwd", families[family].name, wanted & 1 ? families[family].parts[0] : "",
+                 wanted & 2 ? families[family].parts[1] : "", wanted & 4 ? families[family].parts[2] : "");
+}
+
 void slot_constant(char *name, size_t size, enum slot slot)
 {
     const char *from = slot_name(slot);

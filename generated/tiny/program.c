@@ -209,8 +209,8 @@ const struct program program = {
         .kv_cache = 327680,
     },
     .cost = {
-        .forward_flops = 6.2344e+05,
-        .backward_flops = 374784.0,
+        .forward_flops = 6.2296e+05,
+        .backward_flops = 357984.0,
         .decode_bytes = 1040128.0,
         .trained_parameters = 3584,
         .frozen_parameters = 260032,

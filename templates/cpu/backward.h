@@ -5,6 +5,7 @@
 #ifndef LORAC_BACKWARD_H
 #define LORAC_BACKWARD_H
 
+#include "attention_backward.h"
 #include "forward.h"
 
 //@ for _, kind in ipairs(plan.kinds) do

@@ -60,8 +60,8 @@ static void rmsnorm_bwd(float *dx, const float *dy, const float *x, const float 
         norm_vector_bwd(dx + row, dx + row, dy + row, x + row, rstd[t], weight, HIDDEN);
     }
 }
-//@ if plan.model.qk_norm then
 
+//@ if plan.model.qk_norm then
 /* The same over each head of q and of k, as Qwen3 does; v is copied. y, qkv [T][QKV]; rstd [T][HEADS + KV_HEADS] or NULL;
  * weights [HEAD_DIM]. */
 static void head_norm_fwd(float *y, float *rstd, const float *qkv, const float *q_weight, const float *k_weight, int T)
@@ -83,18 +83,23 @@ static void head_norm_fwd(float *y, float *rstd, const float *qkv, const float *
     }
 }
 
-/* In place: dqkv [T][QKV] comes as the gradient of the normed q, k, v and leaves as that of qkv, the norm's input. */
-static void head_norm_bwd(float *dqkv, const float *qkv, const float *rstd, const float *q_weight,
-                          const float *k_weight, int T)
+//@   for _, variant in ipairs(plan.gradients.head_norm) do
+//@     local which = variant.q and variant.k and "q, k, v" or variant.q and "q" or "k"
+//@     local first, last = variant.q and "0" or "HEADS", variant.k and "HEADS + KV_HEADS" or "HEADS"
+//@     local weights = (variant.q and ", const float *q_weight" or "") .. (variant.k and ", const float *k_weight" or "")
+//@     local weight = variant.q and variant.k and "h < HEADS ? q_weight : k_weight" or variant.q and "q_weight" or "k_weight"
+/* In place: dqkv [T][QKV] comes as the gradient of the normed $(which) and leaves as that of qkv, the norm's input. */
+$(wrap("static void " .. variant.symbol .. "(float *dqkv, const float *qkv, const float *rstd" .. weights .. ", int T)"))
 {
 #pragma omp for schedule(static)
     for (int t = 0; t < T; t++)
-        for (int h = 0; h < HEADS + KV_HEADS; h++) {
+        for (int h = $(first); h < $(last); h++) {
             size_t at = (size_t)t * QKV + (size_t)h * HEAD_DIM;
             norm_vector_bwd(dqkv + at, NULL, dqkv + at, qkv + at, rstd[(size_t)t * (HEADS + KV_HEADS) + h],
-                            h < HEADS ? q_weight : k_weight, HEAD_DIM);
+                            $(weight), HEAD_DIM);
         }
 }
-//@ end
 
+//@   end
+//@ end
 #endif

@@ -10,21 +10,21 @@
 #include "isa.h"
 #include "shapes.h"
 
-/* Turns the pairs of every head of q and k; direction 1 or -1. */
+/* Turns the pairs of heads [first, last), counted from q's first; k's heads lie behind q's. direction 1 or -1. */
 ALWAYS_INLINE void rope_rotate(float *qkv, const int32_t *position, const float *cosine, const float *sine, int T,
-                               float direction)
+                               int first, int last, float direction)
 {
     enum { HALF = HEAD_DIM / 2 };
 #pragma omp for schedule(static)
     for (int t = 0; t < T; t++) {
         const float *c = cosine + (size_t)position[t] * HALF, *s = sine + (size_t)position[t] * HALF;
-        for (int h = 0; h < HEADS + KV_HEADS; h++) {
+        for (int h = first; h < last; h++) {
             float *x = qkv + (size_t)t * QKV + (size_t)h * HEAD_DIM;
 #pragma omp simd
             for (int i = 0; i < HALF; i++) {
-                float first = x[i], second = x[i + HALF], turn = direction * s[i];
-                x[i] = first * c[i] - second * turn;
-                x[i + HALF] = second * c[i] + first * turn;
+                float left = x[i], right = x[i + HALF], turn = direction * s[i];
+                x[i] = left * c[i] - right * turn;
+                x[i + HALF] = right * c[i] + left * turn;
             }
         }
     }
@@ -32,13 +32,16 @@ ALWAYS_INLINE void rope_rotate(float *qkv, const int32_t *position, const float 
 
 static void rope_fwd(float *qkv, const int32_t *position, const float *cosine, const float *sine, int T)
 {
-    rope_rotate(qkv, position, cosine, sine, T, 1.0f);
+    rope_rotate(qkv, position, cosine, sine, T, 0, HEADS + KV_HEADS, 1.0f);
 }
 
-/* The gradient turns back. */
-static void rope_bwd(float *dqkv, const int32_t *position, const float *cosine, const float *sine, int T)
+//@ for _, variant in ipairs(plan.gradients.rope) do
+//@   local which = variant.q and variant.k and "" or variant.q and " of q alone" or " of k alone"
+/* The gradient$(which) turns back. */
+$(wrap("static void " .. variant.symbol .. "(float *dqkv, const int32_t *position, const float *cosine, const float *sine, int T)"))
 {
-    rope_rotate(dqkv, position, cosine, sine, T, -1.0f);
+    rope_rotate(dqkv, position, cosine, sine, T, $(variant.q and "0" or "HEADS"), $(variant.k and "HEADS + KV_HEADS" or "HEADS"), -1.0f);
 }
 
+//@ end
 #endif

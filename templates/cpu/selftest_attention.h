@@ -1,10 +1,10 @@
-/* Checks of attention.h: forward, backward and generation against the reference, with and without a window, over segments that
- * begin and end inside blocks, and the same bits with one thread.
+/* Checks of attention.h and attention_backward.h: forward, backward and generation against the reference, with and without a window,
+ * over segments that begin and end inside blocks, and the same bits with one thread.
  */
 #ifndef LORAC_SELFTEST_ATTENTION_H
 #define LORAC_SELFTEST_ATTENTION_H
 
-#include "attention.h"
+#include "attention_backward.h"
 #include "selftest_check.h"
 
 /* One batch with all that goes in and comes out. */
@@ -46,52 +46,120 @@ static double attention_fwd_limit(const struct attention_case *c)
     return reference_limit(c->T, 8 + 4 * sqrt(HEAD_DIM));
 }
 
+//@ if #plan.gradients.attention > 0 then
 /* dk and dv sum over all rows that see a key. Three sums of HEAD_DIM products go into each term (score, dp, delta); where one key
  * takes nearly all of a row, dp - delta cancels, and what stays of them is their rounding errors. */
 static double attention_bwd_limit(const struct attention_case *c)
 {
     return reference_limit((double)c->T * GROUP, 8 + 4 * sqrt(3 * HEAD_DIM));
 }
+//@ end
 
-static void attention_run(struct attention_case *c, int threads)
+static void attention_run_fwd(struct attention_case *c, int threads)
 {
 #pragma omp parallel num_threads(threads)
-    {
-        attention_fwd(c->out, c->lse, c->qkv, c->segments, c->window);
-        attention_bwd(c->dqkv, c->delta, c->dout, c->out, c->lse, c->qkv, c->segments, c->window);
-    }
+    attention_fwd(c->out, c->lse, c->qkv, c->segments, c->window);
 }
 
-static void check_attention_passes(struct selftest *s, struct attention_case *c)
+static void check_attention_fwd(struct selftest *s, struct attention_case *c)
 {
     struct reference_segments segments = {c->segments.count, c->segments.starts, c->window};
-    double *out = selftest_doubles((size_t)c->T * Q_WIDTH), *lse = selftest_doubles((size_t)c->T * HEADS);
-    double *dqkv = selftest_doubles((size_t)c->T * QKV);
-    attention_run(c, s->threads);
+    size_t n = (size_t)c->T * Q_WIDTH;
+    double *out = selftest_doubles(n), *lse = selftest_doubles((size_t)c->T * HEADS);
     reference_attention(out, lse, c->wide_qkv, &segments, &selftest_heads);
-    reference_attention_backward(dqkv, c->wide_dout, c->wide_qkv, &segments, &selftest_heads);
-    selftest_compare(s, "attention_fwd", c->shape, c->out, out, (size_t)c->T * Q_WIDTH, attention_fwd_limit(c));
+    attention_run_fwd(c, s->threads);
+    selftest_compare(s, "attention_fwd", c->shape, c->out, out, n, attention_fwd_limit(c));
     selftest_compare(s, "attention_fwd lse", c->shape, c->lse, lse, (size_t)c->T * HEADS, attention_fwd_limit(c));
-    selftest_compare(s, "attention_bwd", c->shape, c->dqkv, dqkv, (size_t)c->T * QKV, attention_bwd_limit(c));
-    free(out);
-    free(lse);
-    free(dqkv);
+    float *again = allocate(n * sizeof *again, "selftest");
+    memcpy(again, c->out, n * sizeof *again);
+    attention_run_fwd(c, 1);
+    selftest_line(s, "attention_fwd, bits with 1 thread", c->shape,
+                  memcmp(again, c->out, n * sizeof *again) ? INFINITY : 0, 0);
+    void *all[] = {out, lse, again};
+    selftest_free(all, sizeof all / sizeof *all);
 }
 
-/* The batch once more with one thread. */
-static void check_attention_threads(struct selftest *s, const struct attention_case *c)
+//@ for _, a in ipairs(plan.gradients.attention) do
+//@   local turned = a.q or a.k
+static void run_$(a.symbol)(struct attention_case *c)
 {
-    struct attention_case again = *c;
-    size_t out_bytes = (size_t)c->T * Q_WIDTH * sizeof(float), dqkv_bytes = (size_t)c->T * QKV * sizeof(float);
-    again.out = allocate(out_bytes, "selftest");
-    again.dqkv = allocate(dqkv_bytes, "selftest");
-    attention_run(&again, 1);
-    bool same = !memcmp(again.out, c->out, out_bytes) && !memcmp(again.dqkv, c->dqkv, dqkv_bytes);
-    selftest_line(s, "attention, bits with 1 thread", c->shape, same ? 0 : INFINITY, 0);
-    free(again.out);
-    free(again.dqkv);
+$(wrap("    " .. a.symbol .. "(c->dqkv, " .. (turned and "c->delta, " or "") .. "c->dout, " .. (turned and "c->out, " or "") .. "c->lse, c->qkv, c->segments, c->window);"))
 }
 
+//@ end
+//@ if #plan.gradients.attention > 0 then
+/* A kernel of attention_backward.h, and what it computes. */
+struct attention_variant {
+    const char *name;
+    void (*run)(struct attention_case *c);
+    bool q, k, v;
+};
+
+static const struct attention_variant attention_variants[] = {
+//@   for _, a in ipairs(plan.gradients.attention) do
+    {"$(a.symbol)", run_$(a.symbol), $(a.q), $(a.k), $(a.v)},
+//@   end
+};
+
+/* What a variant does not compute it leaves alone. */
+static const float ATTENTION_UNTOUCHED = 1;
+
+static bool attention_writes(const struct attention_variant *variant, size_t column)
+{
+    return column < K_OFFSET ? variant->q : column < V_OFFSET ? variant->k : variant->v;
+}
+
+static void attention_run_bwd(struct attention_case *c, const struct attention_variant *variant, int threads)
+{
+    for (size_t i = 0; i < (size_t)c->T * QKV; i++)
+        c->dqkv[i] = ATTENTION_UNTOUCHED;
+#pragma omp parallel num_threads(threads)
+    variant->run(c);
+}
+
+static void check_attention_bwd(struct selftest *s, struct attention_case *c, const struct attention_variant *variant)
+{
+    struct reference_segments segments = {c->segments.count, c->segments.starts, c->window};
+    size_t n = (size_t)c->T * QKV;
+    double *dqkv = selftest_doubles(n);
+    char name[64];
+    reference_attention_backward(dqkv, c->wide_dout, c->wide_qkv, &segments, &selftest_heads);
+    for (size_t i = 0; i < n; i++)
+        if (!attention_writes(variant, i % QKV))
+            dqkv[i] = (double)ATTENTION_UNTOUCHED;
+    attention_run_bwd(c, variant, s->threads);
+    selftest_compare(s, variant->name, c->shape, c->dqkv, dqkv, n, attention_bwd_limit(c));
+    float *again = allocate(n * sizeof *again, "selftest");
+    memcpy(again, c->dqkv, n * sizeof *again);
+    attention_run_bwd(c, variant, 1);
+    snprintf(name, sizeof name, "%s, bits with 1 thread", variant->name);
+    selftest_line(s, name, c->shape, memcmp(again, c->dqkv, n * sizeof *again) ? INFINITY : 0, 0);
+    free(dqkv);
+    free(again);
+}
+
+/* Where every query sees one key alone, its probability is 1 whatever q and k are: dq and dk are 0 to the last bit. */
+static void check_attention_lone_keys(struct selftest *s)
+{
+    static const int32_t starts[] = {0, 1, 2, 3};
+    struct attention_case c;
+    char name[64];
+    attention_case_open(&c, s, (struct segments){3, starts}, 0);
+    attention_run_fwd(&c, s->threads);
+    for (size_t v = 0; v < sizeof attention_variants / sizeof *attention_variants; v++) {
+        const struct attention_variant *variant = &attention_variants[v];
+        bool zero = true;
+        attention_run_bwd(&c, variant, s->threads);
+        for (size_t i = 0; i < (size_t)c.T * QKV; i++)
+            if (i % QKV < V_OFFSET && attention_writes(variant, i % QKV))
+                zero &= c.dqkv[i] == 0.0f;
+        snprintf(name, sizeof name, "%s, one visible key", variant->name);
+        selftest_line(s, name, c.shape, zero ? 0 : INFINITY, 0);
+    }
+    attention_case_close(&c);
+}
+
+//@ end
 /* The first segment once more, token by token and chunk by chunk, as generation does it. */
 static void check_attention_extend(struct selftest *s, const struct attention_case *c)
 {
@@ -122,11 +190,17 @@ static void selftest_attention(struct selftest *s)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct attention_case c;
         attention_case_open(&c, s, cases[i].segments, cases[i].window);
-        check_attention_passes(s, &c);
-        check_attention_threads(s, &c);
+        check_attention_fwd(s, &c);
+//@ if #plan.gradients.attention > 0 then
+        for (size_t v = 0; v < sizeof attention_variants / sizeof *attention_variants; v++)
+            check_attention_bwd(s, &c, &attention_variants[v]);
+//@ end
         check_attention_extend(s, &c);
         attention_case_close(&c);
     }
+//@ if #plan.gradients.attention > 0 then
+    check_attention_lone_keys(s);
+//@ end
 }
 
 #endif

@@ -35,6 +35,22 @@ static void add_widened(double *expected, const float *base, size_t n)
         expected[i] += base[i];
 }
 
+//@ local partial = false
+//@ for _, family in ipairs { "rope", "head_norm", "swiglu" } do
+//@   for _, variant in ipairs(plan.gradients[family]) do
+//@     if family == "swiglu" then partial = partial or not (variant.gate and variant.up) else partial = partial or not (variant.q and variant.k) end
+//@   end
+//@ end
+//@ if partial then
+/* For kernels that leave a part alone: columns [first, last) of expected [T][width] become what was there before. */
+static void restore_columns(double *expected, const double *before, int width, int first, int last, int T)
+{
+    for (int t = 0; t < T; t++)
+        for (int i = first; i < last; i++)
+            expected[(size_t)t * width + i] = before[(size_t)t * width + i];
+}
+
+//@ end
 static void check_rmsnorm(struct selftest *s, int T)
 {
     size_t n = (size_t)T * HIDDEN;
@@ -67,20 +83,26 @@ static void check_head_norm(struct selftest *s, int T)
     float *qkv = selftest_random(s, n, 2), *q_weight = selftest_random(s, HEAD_DIM, 1),
           *k_weight = selftest_random(s, HEAD_DIM, 1);
     float *y = selftest_floats(n), *rstd = selftest_floats((size_t)T * (HEADS + KV_HEADS)),
-          *dqkv = selftest_random(s, n, 1);
+          *dy = selftest_random(s, n, 1), *dqkv = selftest_floats(n);
     double *wide = reference_widen(qkv, n), *wide_q = reference_widen(q_weight, HEAD_DIM),
            *wide_k = reference_widen(k_weight, HEAD_DIM);
-    double *wide_dy = reference_widen(dqkv, n), *expected = selftest_doubles(n), limit = reference_limit(HEAD_DIM, 6);
+    double *wide_dy = reference_widen(dy, n), *expected = selftest_doubles(n), limit = reference_limit(HEAD_DIM, 6);
 #pragma omp parallel num_threads(s->threads)
-    {
-        head_norm_fwd(y, rstd, qkv, q_weight, k_weight, T);
-        head_norm_bwd(dqkv, qkv, rstd, q_weight, k_weight, T);
-    }
+    head_norm_fwd(y, rstd, qkv, q_weight, k_weight, T);
     reference_head_norm(expected, wide, wide_q, wide_k, RMS_NORM_EPS, T, &heads);
     selftest_compare(s, "head_norm_fwd", shape.text, y, expected, n, limit);
+//@   for _, variant in ipairs(plan.gradients.head_norm) do
+//@     local weights = (variant.q and "q_weight, " or "") .. (variant.k and "k_weight, " or "")
+    memcpy(dqkv, dy, n * sizeof *dqkv);
+#pragma omp parallel num_threads(s->threads)
+    $(variant.symbol)(dqkv, qkv, rstd, $(weights)T);
     reference_head_norm_backward(expected, wide_dy, wide, wide_q, wide_k, RMS_NORM_EPS, T, &heads);
-    selftest_compare(s, "head_norm_bwd", shape.text, dqkv, expected, n, limit);
-    void *all[] = {qkv, q_weight, k_weight, y, rstd, dqkv, wide, wide_q, wide_k, wide_dy, expected};
+//@     if not (variant.q and variant.k) then
+    restore_columns(expected, wide_dy, QKV, $(variant.q and "Q_WIDTH" or "0"), $(variant.q and "V_OFFSET" or "Q_WIDTH"), T);
+//@     end
+    selftest_compare(s, "$(variant.symbol)", shape.text, dqkv, expected, n, limit);
+//@   end
+    void *all[] = {qkv, q_weight, k_weight, y, rstd, dy, dqkv, wide, wide_q, wide_k, wide_dy, expected};
     selftest_free(all, sizeof all / sizeof *all);
 }
 //@ end
@@ -92,7 +114,7 @@ static void check_rope(struct selftest *s, int T)
     struct shape_text shape = shape_text("T", T, QKV);
     float *qkv = selftest_random(s, n, 2), *cosine = selftest_random(s, table, 1), *sine = selftest_random(s, table, 1);
     double *wide = reference_widen(qkv, n), *wide_cosine = reference_widen(cosine, table),
-           *wide_sine = reference_widen(sine, table);
+           *wide_sine = reference_widen(sine, table), *before = selftest_doubles(n);
     int32_t *position = allocate(T * sizeof *position, "selftest");
     for (int t = 0; t < T; t++)
         position[t] = T - 1 - t;
@@ -100,11 +122,19 @@ static void check_rope(struct selftest *s, int T)
     rope_fwd(qkv, position, cosine, sine, T);
     reference_rope(wide, position, wide_cosine, wide_sine, T, &heads);
     selftest_compare(s, "rope_fwd", shape.text, qkv, wide, n, reference_limit(2, 0));
+//@ for _, variant in ipairs(plan.gradients.rope) do
+    reference_fill_float(qkv, n, 2, ++s->seeds);
+    for (size_t i = 0; i < n; i++)
+        before[i] = wide[i] = qkv[i];
 #pragma omp parallel num_threads(s->threads)
-    rope_bwd(qkv, position, cosine, sine, T);
+    $(variant.symbol)(qkv, position, cosine, sine, T);
     reference_rope_backward(wide, position, wide_cosine, wide_sine, T, &heads);
-    selftest_compare(s, "rope_bwd", shape.text, qkv, wide, n, reference_limit(4, 0));
-    void *all[] = {qkv, cosine, sine, wide, wide_cosine, wide_sine, position};
+//@   if not (variant.q and variant.k) then
+    restore_columns(wide, before, QKV, $(variant.q and "Q_WIDTH" or "0"), $(variant.q and "V_OFFSET" or "Q_WIDTH"), T);
+//@   end
+    selftest_compare(s, "$(variant.symbol)", shape.text, qkv, wide, n, reference_limit(2, 0));
+//@ end
+    void *all[] = {qkv, cosine, sine, wide, wide_cosine, wide_sine, before, position};
     selftest_free(all, sizeof all / sizeof *all);
 }
 
@@ -115,19 +145,24 @@ static void check_swiglu(struct selftest *s, int T)
     float *gate_up = selftest_random(s, 2 * n, 8), *dact = selftest_random(s, n, 1), *act = selftest_floats(n),
           *dgate_up = selftest_floats(2 * n);
     double *wide = reference_widen(gate_up, 2 * n), *wide_dact = reference_widen(dact, n),
-           *expected = selftest_doubles(2 * n);
+           *expected = selftest_doubles(2 * n), *untouched = selftest_doubles(2 * n);
     gate_up[0] = -200; /* e^200 is no float: the sigmoid is 0 */
     wide[0] = -200;
 #pragma omp parallel num_threads(s->threads)
-    {
-        swiglu_fwd(act, gate_up, T);
-        swiglu_bwd(dgate_up, dact, gate_up, T);
-    }
+    swiglu_fwd(act, gate_up, T);
     reference_swiglu(expected, wide, T, INTERMEDIATE);
     selftest_compare(s, "swiglu_fwd", shape.text, act, expected, n, reference_limit(1, 6));
+//@ for _, variant in ipairs(plan.gradients.swiglu) do
+    memset(dgate_up, 0, 2 * n * sizeof *dgate_up);
+#pragma omp parallel num_threads(s->threads)
+    $(variant.symbol)(dgate_up, dact, gate_up, T);
     reference_swiglu_backward(expected, wide_dact, wide, T, INTERMEDIATE);
-    selftest_compare(s, "swiglu_bwd", shape.text, dgate_up, expected, 2 * n, reference_limit(1, 10));
-    void *all[] = {gate_up, dact, act, dgate_up, wide, wide_dact, expected};
+//@   if not (variant.gate and variant.up) then
+    restore_columns(expected, untouched, GATE_UP, $(variant.gate and "INTERMEDIATE" or "0"), $(variant.gate and "GATE_UP" or "INTERMEDIATE"), T);
+//@   end
+    selftest_compare(s, "$(variant.symbol)", shape.text, dgate_up, expected, 2 * n, reference_limit(1, 10));
+//@ end
+    void *all[] = {gate_up, dact, act, dgate_up, wide, wide_dact, expected, untouched};
     selftest_free(all, sizeof all / sizeof *all);
 }
 

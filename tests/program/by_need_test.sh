@@ -8,6 +8,11 @@ generate_text() {
     done
 }
 
+# lowest_layer: its backward pass's function, in $work/lowest.c.
+lowest_layer() {
+    sed -n '/^static void lowest_layer_bwd/,/^}/p' "$work/text/backward.h" >"$work/lowest.c"
+}
+
 # expect_nowhere PATTERN PATH...: no line of the files matches.
 expect_nowhere() {
     local pattern=$1 found
@@ -25,11 +30,49 @@ test_no_backward_pass_below_the_lowest_adapter() {
     expect_nowhere 'frozen_layer_bwd|frozen_saved' "$work/text"
     expect_in "$work/text/backward.h" "    lowest_layer_bwd(s, 3);"
     # the lowest layer sends no gradient through q and v: their product's dX and the norm before it are not there
-    sed -n '/^static void lowest_layer_bwd/,/^}/p' "$work/text/backward.h" >"$work/lowest.c"
+    lowest_layer
     expect_in "$work/lowest.c" "lora_q_proj_r8_lowest_bwd("
     expect_nowhere 'matmul_qkv_proj_bwd|input_layernorm' "$work/lowest.c"
     # k carries nothing: no adapter kernel of it exists anywhere
     expect_nowhere 'lora_k_proj' "$work/text"
+}
+
+test_of_q_k_and_v_only_what_is_adapted() {
+    generate_text recipes/tiny.lua # q and v: dq and dv of the lowest layer, and dk of none but the layer above, whose input trains
+    lowest_layer
+    expect_in "$work/lowest.c" "    attention_qv_bwd(dqkv, delta, "
+    expect_in "$work/lowest.c" "    rope_q_bwd(dqkv, "
+    expect_nowhere ' attention_bwd| rope_bwd' "$work/lowest.c"
+    generate_text recipes/tiny.lua --set lora.target_modules=v_proj --set lora.layers_to_transform=4
+    expect_in "$work/backward" " attention_v_bwd("
+    expect_nowhere 'rope_|delta' "$work/backward"
+    expect_nowhere 'attention_(dq|dk|delta|columns_softmax)|struct attention_gradient.*delta|rope_[a-z_]*bwd' "$work/text"
+    [ "$(sed -n '/^lowest/,$p' "$work/schedule" | grep -c 'attended.*saved')" -eq 0 ] || { echo "the lowest layer saves what delta is made of"; return 1; }
+    generate_text recipes/tiny.lua --set lora.target_modules=k_proj --set lora.layers_to_transform=4
+    expect_in "$work/backward" " rope_k_bwd("
+    expect_nowhere 'attention_(dq|dv|dk_dv|columns_probabilities)|rope_(q_)?bwd' "$work/text"
+    generate_text tests/data/partial/gradient_of_k.lua
+    expect_in "$work/backward" " head_norm_k_bwd(dqkv, qkv, head_rstd, w->k_norm, T)"
+}
+
+test_of_gate_and_up_only_what_is_adapted() {
+    generate_text recipes/tiny.lua --set lora.target_modules=up_proj --set lora.layers_to_transform=4
+    expect_in "$work/backward" " swiglu_up_bwd("
+    expect_nowhere 'swiglu_(gate_)?bwd|dgate\[|attention_.*_bwd|attention_delta|rope_.*bwd' "$work/text"
+    generate_text recipes/tiny.lua --set lora.target_modules=gate_proj --set lora.layers_to_transform=4
+    expect_in "$work/backward" " swiglu_gate_bwd("
+    expect_nowhere 'swiglu_(up_)?bwd|dup\[' "$work/text"
+}
+
+# The programs of tests/data/partial, each with other kernels for a part of a gradient; tiny has those of q and v.
+test_partial_gradients_agree_with_the_reference() {
+    local recipe name
+    for recipe in "$data"/partial/*.lua; do
+        name=$(basename "$recipe" .lua)
+        succeed "$(program "$name")" selftest
+        expect_in "$work/out" " 0 failed"
+    done
+    expect_in "$work/out" "attention_v_bwd" # the last of them
 }
 
 test_no_gradient_of_a_frozen_weight() {
@@ -41,9 +84,9 @@ test_no_gradient_of_a_frozen_weight() {
 
 test_an_adapter_on_the_last_module_needs_one_product() {
     generate_text recipes/tiny.lua --set lora.target_modules=down_proj --set lora.layers_to_transform=4
-    sed -n '/^static void lowest_layer_bwd/,/^}/p' "$work/text/backward.h" >"$work/lowest.c"
+    lowest_layer
     expect_in "$work/lowest.c" "lora_down_proj_r8_bwd("
-    expect_nowhere 'matmul_|attention_bwd|swiglu_bwd|rmsnorm_bwd' "$work/lowest.c"
+    expect_nowhere 'matmul_|attention_.*bwd|swiglu_.*bwd|rmsnorm_bwd' "$work/lowest.c"
     expect_nowhere 'matmul_(qkv|o|gate_up|down)_proj_bwd\(float' "$work/text/matmul.h"
 }
 
