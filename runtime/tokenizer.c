@@ -121,11 +121,6 @@ static void decode_token(struct tokenizer *t, int32_t id, bool skip_special_toke
         length = renamed->decoded_length;
     } else if (skip_special_tokens && t->special[id]) {
         return;
-    } else if (t->decoder.byte_level) {
-        size_t raw_length;
-        const char *raw = vocabulary_text(&t->raw, id, &raw_length);
-        text = raw ? raw : text;
-        length = raw ? raw_length : length;
     }
     decoder_push(&t->decoder, text, length);
 }
@@ -215,7 +210,6 @@ void tokenizer_free(struct tokenizer *t)
     }
     bpe_free(&t->bpe);
     vocabulary_free(&t->vocabulary);
-    vocabulary_free(&t->raw);
     free(t->in_model);
     free(t->special);
     added_tokens_free(&t->added);

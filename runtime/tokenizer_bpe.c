@@ -36,6 +36,7 @@ struct bpe_scratch {
     size_t count, capacity;
     struct candidate *heap;
     size_t heap_count, heap_capacity;
+    struct text_buffer spelled; /* a word in the byte-level alphabet */
 };
 
 static uint32_t pair_hash(int32_t left, int32_t right)
@@ -70,6 +71,11 @@ static void grow_merges(struct merge_table *merges)
     }
     free(merges->slots);
     *merges = larger;
+}
+
+void merge_table_announce(const struct merge_table *merges, int32_t left, int32_t right)
+{
+    __builtin_prefetch(&merges->slots[pair_hash(left, right) & merges->mask], 1);
 }
 
 void merge_table_set(struct merge_table *merges, int32_t left, int32_t right, uint32_t rank, int32_t merged)
@@ -346,10 +352,27 @@ static void merge_by_heap(const struct bpe *bpe, struct bpe_scratch *s)
     s->count = kept;
 }
 
+/* The token whose text the word is, or -1. */
+static int32_t find_whole(const struct bpe *bpe, const char *text, size_t length)
+{
+    if (!bpe->byte_level) {
+        return find_in_model(bpe, text, length);
+    }
+    struct text_buffer *spelled = &bpe->scratch->spelled;
+    spelled->length = 0;
+    byte_level_encode(spelled, text, length);
+    return find_in_model(bpe, spelled->data, spelled->length);
+}
+
 static void tokenize_word(const struct bpe *bpe, const char *text, size_t length)
 {
     struct bpe_scratch *s = bpe->scratch;
     s->count = 0;
+    int32_t whole = bpe->ignore_merges ? find_whole(bpe, text, length) : -1;
+    if (whole >= 0) {
+        push_symbol(s, whole, 0);
+        return;
+    }
     if (bpe->byte_level) {
         split_bytes(bpe, text, length);
     } else {
@@ -418,14 +441,6 @@ void bpe_encode_word(struct bpe *bpe, const struct text_view *word, struct ids *
     if (word->length == 0) {
         return;
     }
-    if (bpe->ignore_merges) {
-        const struct vocabulary *table = bpe->byte_level ? bpe->raw : bpe->vocabulary;
-        int32_t id = vocabulary_find(table, word->text, word->length);
-        if (id >= 0 && bpe->in_model[id]) {
-            ids_push(ids, id, text_view_origin(word, 0));
-            return;
-        }
-    }
     size_t begin = 0;
     while (begin < word->length) {
         size_t end = bpe->break_at_metaspace ? part_end(word, begin) : word->length;
@@ -441,6 +456,7 @@ void bpe_free(struct bpe *bpe)
     if (bpe->scratch) {
         free(bpe->scratch->symbol);
         free(bpe->scratch->heap);
+        text_buffer_free(&bpe->scratch->spelled);
         free(bpe->scratch);
     }
     *bpe = (struct bpe){0};

@@ -27,7 +27,6 @@ struct cached_word;
 
 struct bpe {
     const struct vocabulary *vocabulary; /* as spelled in the file */
-    const struct vocabulary *raw;        /* byte-level: as bytes */
     const bool *in_model;                /* [vocabulary size] false: an added token that the model does not know */
     struct merge_table merges;
     bool byte_level, byte_fallback, fuse_unk, ignore_merges;
@@ -41,6 +40,9 @@ struct bpe {
 
 /* Room for `count` pairs. */
 void merge_table_reserve(struct merge_table *merges, size_t count);
+
+/* Brings near what merge_table_set will look at for this pair. */
+void merge_table_announce(const struct merge_table *merges, int32_t left, int32_t right);
 
 /* Sets the rank and result of a pair; a pair given twice keeps the last, as in the tokenizers library. */
 void merge_table_set(struct merge_table *merges, int32_t left, int32_t right, uint32_t rank, int32_t merged);

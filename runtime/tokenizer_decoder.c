@@ -32,9 +32,7 @@ static bool load_step(void *context, const cJSON *object, const char *type, cons
     *step = (struct decoder_step){0};
     if (strcmp(type, "ByteLevel") == 0) {
         step->type = DECODE_BYTE_LEVEL;
-        decoder->byte_level = true;
-        return (decoder->count == 1 || error_set(err, "%s: ByteLevel behind another decoder is not supported", path)) &&
-               fields_check_known(object, path, "add_prefix_space trim_offsets use_regex", err);
+        return fields_check_known(object, path, "add_prefix_space trim_offsets use_regex", err);
     }
     if (strcmp(type, "ByteFallback") == 0 || strcmp(type, "Fuse") == 0) {
         step->type = type[0] == 'B' ? DECODE_BYTE_FALLBACK : DECODE_FUSE;
@@ -133,22 +131,35 @@ static void finish_bytes(struct decoder_texts *to, struct text_buffer *bytes)
     bytes->length = 0;
 }
 
-static void byte_fallback(const struct decoder_texts *from, struct decoder_texts *to)
+static void byte_fallback(const struct decoder_texts *from, struct decoder_texts *to, struct text_buffer *bytes)
 {
-    struct text_buffer bytes = {0};
+    bytes->length = 0;
     for (size_t i = 0, begin = 0; i < from->count; begin = from->end[i++]) {
         size_t length = from->end[i] - begin;
         int byte = fallback_byte(from->text.data + begin, length);
         if (byte >= 0) {
-            text_buffer_append(&bytes, &(char){(char)byte}, 1);
+            text_buffer_append(bytes, &(char){(char)byte}, 1);
             continue;
         }
-        finish_bytes(to, &bytes);
+        finish_bytes(to, bytes);
         text_buffer_append(&to->text, from->text.data + begin, length);
         finish_text(to);
     }
-    finish_bytes(to, &bytes);
-    text_buffer_free(&bytes);
+    finish_bytes(to, bytes);
+}
+
+/* All bytes together become one text; a token that is not spelled in the alphabet throughout stands for itself. */
+static void byte_level(const struct decoder_texts *from, struct decoder_texts *to, struct text_buffer *bytes)
+{
+    bytes->length = 0;
+    for (size_t i = 0, begin = 0; i < from->count; begin = from->end[i++]) {
+        size_t length = from->end[i] - begin;
+        if (length > 0 && !byte_level_decode(bytes, from->text.data + begin, length)) {
+            text_buffer_append(bytes, from->text.data + begin, length);
+        }
+    }
+    utf8_append_lossy(&to->text, bytes->data, bytes->length);
+    finish_text(to);
 }
 
 static void strip(const struct decoder_step *step, const char *text, size_t length, struct text_buffer *out)
@@ -190,18 +201,18 @@ static void apply_to_text(const struct decoder_step *step, bool first, const cha
     }
 }
 
-static void apply(const struct decoder_step *step, const struct decoder_texts *from, struct decoder_texts *to)
+static void apply(const struct decoder_step *step, const struct decoder_texts *from, struct decoder_texts *to,
+                  struct text_buffer *bytes)
 {
     clear(to);
     const char *text = from->text.data ? from->text.data : "";
     if (step->type == DECODE_BYTE_FALLBACK) {
-        byte_fallback(from, to);
+        byte_fallback(from, to, bytes);
     } else if (step->type == DECODE_FUSE) {
         text_buffer_append(&to->text, text, from->text.length);
         finish_text(to);
     } else if (step->type == DECODE_BYTE_LEVEL) {
-        utf8_append_lossy(&to->text, text, from->text.length);
-        finish_text(to);
+        byte_level(from, to, bytes);
     } else {
         for (size_t i = 0, begin = 0; i < from->count; begin = from->end[i++]) {
             apply_to_text(step, i == 0, text + begin, from->end[i] - begin, &to->text);
@@ -214,7 +225,7 @@ void decoder_end(struct decoder *decoder, struct text_buffer *out)
 {
     int now = 0;
     for (size_t i = 0; i < decoder->count; i++) {
-        apply(&decoder->step[i], &decoder->scratch[now], &decoder->scratch[!now]);
+        apply(&decoder->step[i], &decoder->scratch[now], &decoder->scratch[!now], &decoder->bytes);
         now = !now;
     }
     text_buffer_append(out, decoder->scratch[now].text.data, decoder->scratch[now].text.length);
@@ -231,5 +242,6 @@ void decoder_free(struct decoder *decoder)
         text_buffer_free(&decoder->scratch[i].text);
         free(decoder->scratch[i].end);
     }
+    text_buffer_free(&decoder->bytes);
     *decoder = (struct decoder){0};
 }

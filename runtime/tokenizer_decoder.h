@@ -28,13 +28,13 @@ struct decoder_texts {
 struct decoder {
     struct decoder_step *step;
     size_t count;
-    bool byte_level; /* ByteLevel comes first: give it raw bytes (vocabulary_decode_bytes) */
     struct decoder_texts scratch[2];
+    struct text_buffer bytes; /* scratch: ByteFallback's, ByteLevel's */
 };
 
 bool decoder_load(struct decoder *decoder, const cJSON *section, struct error *err);
 
-/* Token by token: begin, push each token's text, end. With `byte_level` the texts are raw bytes. */
+/* Token by token: begin, push each token's text, end. */
 void decoder_begin(struct decoder *decoder);
 void decoder_push(struct decoder *decoder, const char *text, size_t length);
 void decoder_end(struct decoder *decoder, struct text_buffer *out);

@@ -16,7 +16,6 @@ struct post_processor {
 
 struct tokenizer {
     struct vocabulary vocabulary; /* the model's tokens and the added ones */
-    struct vocabulary raw;        /* byte-level alphabets: the same as bytes */
     bool *in_model;               /* [vocabulary.size] */
     bool *special;                /* [vocabulary.size] */
     struct added_tokens added;
@@ -32,6 +31,9 @@ struct tokenizer {
 /* The "model" object at the cursor: fills vocabulary and the BPE's merges and flags. The cursor's name is the file's. */
 struct json_cursor;
 bool tokenizer_load_model(struct tokenizer *tokenizer, struct json_cursor *cursor, struct error *err);
+
+/* The model's "merges" at the cursor, once its vocabulary is there. */
+bool tokenizer_load_merges(struct tokenizer *tokenizer, struct json_cursor *cursor, struct error *err);
 
 /* "post_processor". Known: TemplateProcessing, ByteLevel, RobertaProcessing, BertProcessing, Sequence. */
 bool post_processor_load(struct tokenizer *tokenizer, const cJSON *section, struct error *err);

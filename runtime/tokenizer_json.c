@@ -143,13 +143,34 @@ static bool escape(struct json_cursor *cursor, struct text_buffer *out, struct e
     return true;
 }
 
-/* The next character in a string that is not simply taken over: a quote, a backslash, or one that JSON forbids. */
-static size_t plain_length(const char *text, size_t length)
+/* Sets the highest bit of each byte that is a quote, a backslash or a control character. Bytes behind the first such may be wrong:
+ * a subtraction borrows from them. */
+static uint64_t stops(uint64_t word)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = UINT64_C(0x8080808080808080);
+    uint64_t quote = word ^ '"' * ones, backslash = word ^ '\\' * ones;
+    return (((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) | ((word - 0x20 * ones) & ~word)) & high;
+}
+
+/* How many bytes up to the next quote, backslash or control character; *ascii: are they all below 0x80? (Little-endian.) */
+static size_t plain_length(const char *text, size_t length, bool *ascii)
 {
     size_t i = 0;
-    while (i < length && (unsigned char)text[i] >= 0x20 && text[i] != '"' && text[i] != '\\') {
-        i++;
+    uint64_t seen = 0, word = 0;
+    for (; length - i >= sizeof word; i += sizeof word) {
+        memcpy(&word, text + i, sizeof word);
+        uint64_t stop = stops(word);
+        if (stop) {
+            uint64_t before = (stop & -stop) - 1;
+            *ascii = ((seen | (word & before)) & UINT64_C(0x8080808080808080)) == 0;
+            return i + (size_t)__builtin_ctzll(stop) / 8;
+        }
+        seen |= word;
     }
+    while (i < length && (unsigned char)text[i] >= 0x20 && text[i] != '"' && text[i] != '\\') {
+        seen |= (unsigned char)text[i++];
+    }
+    *ascii = (seen & UINT64_C(0x8080808080808080)) == 0;
     return i;
 }
 
@@ -161,8 +182,9 @@ bool json_cursor_string(struct json_cursor *cursor, struct text_buffer *out, str
     cursor->position++;
     for (;;) {
         const char *text = cursor->text + cursor->position;
-        size_t plain = plain_length(text, cursor->length - cursor->position);
-        size_t valid = utf8_valid_length(text, plain);
+        bool ascii;
+        size_t plain = plain_length(text, cursor->length - cursor->position, &ascii);
+        size_t valid = ascii ? plain : utf8_valid_length(text, plain);
         if (valid < plain) {
             return error_set(err, "%s: byte 0x%02X at byte %zu of the JSON is not valid UTF-8", cursor->name,
                              (unsigned char)text[valid], cursor->position + valid);
@@ -271,7 +293,8 @@ void json_append_string(struct text_buffer *out, const char *text, size_t length
 {
     text_buffer_append(out, "\"", 1);
     for (size_t i = 0; i < length;) {
-        size_t plain = plain_length(text + i, length - i);
+        bool ascii;
+        size_t plain = plain_length(text + i, length - i, &ascii);
         text_buffer_append(out, text + i, plain);
         i += plain;
         if (i == length) {

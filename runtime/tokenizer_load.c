@@ -47,17 +47,6 @@ static bool add_to_vocabulary(struct tokenizer *t, struct added_token *token, co
            error_set(err, "%s: %s", path, cause.text);
 }
 
-static void set_decoded(const struct tokenizer *t, struct added_token *token, const struct text_view *pattern)
-{
-    struct text_buffer bytes = {0};
-    if (!t->decoder.byte_level || !byte_level_decode(&bytes, pattern->text, pattern->length)) {
-        bytes.length = 0;
-        text_buffer_append(&bytes, pattern->text, pattern->length);
-    }
-    token->decoded = bytes.data ? bytes.data : allocate(1, "an added token");
-    token->decoded_length = bytes.length;
-}
-
 static bool insert_pattern(struct tokenizer *t, int32_t index, struct error *err)
 {
     struct added_token *token = &t->added.token[index];
@@ -71,7 +60,9 @@ static bool insert_pattern(struct tokenizer *t, int32_t index, struct error *err
     }
     added_matcher_insert(&t->added.normalized, pattern.text, pattern.length, index);
     if (pattern.length != token->length || memcmp(pattern.text, token->content, token->length) != 0) {
-        set_decoded(t, token, &pattern);
+        token->decoded = allocate(pattern.length + 1, "an added token");
+        token->decoded_length = pattern.length;
+        memcpy(token->decoded, pattern.text, pattern.length);
         t->has_renamed = true;
     }
     return true;
@@ -158,10 +149,6 @@ static void settle_vocabulary(struct tokenizer *t)
     t->bpe.vocabulary = &t->vocabulary;
     t->bpe.in_model = t->in_model;
     t->bpe.byte_level = t->pre_tokenizer.byte_level;
-    if (t->bpe.byte_level || t->decoder.byte_level) {
-        vocabulary_decode_bytes(&t->raw, &t->vocabulary);
-        t->bpe.raw = &t->raw;
-    }
 }
 
 static bool build(struct tokenizer *t, const cJSON *sections, const cJSON *config, struct error *err)

@@ -9,85 +9,20 @@
 static bool load_vocabulary(struct vocabulary *vocabulary, struct json_cursor *cursor, struct error *err)
 {
     struct text_buffer text = {0};
+    struct error cause;
     bool more, first = true, ok = json_cursor_take(cursor, '{', err);
     while (ok && (ok = json_cursor_more(cursor, '}', first, &more, err)) && more) {
         int64_t id = 0;
-        struct error cause;
         text.length = 0;
         first = false;
         ok = json_cursor_string(cursor, &text, err) && json_cursor_take(cursor, ':', err) &&
              json_cursor_integer(cursor, &id, err);
-        if (ok && !vocabulary_add(vocabulary, id, text.data ? text.data : "", text.length, &cause)) {
+        if (ok && !vocabulary_append(vocabulary, id, text.data ? text.data : "", text.length, &cause)) {
             ok = error_set(err, "%s: model.vocab: %s", cursor->name, cause.text);
         }
     }
-    text_buffer_free(&text);
-    return ok;
-}
-
-/* One merge: its two halves end to end in `text`, the first `left` bytes long. Either ["a", "b"] or "a b". */
-static bool read_merge(struct json_cursor *cursor, struct text_buffer *text, size_t *left, bool *comment,
-                       struct error *err)
-{
-    text->length = 0;
-    *comment = false;
-    if (json_cursor_peek(cursor) == '[') {
-        cursor->position++;
-        if (!json_cursor_string(cursor, text, err) || !json_cursor_take(cursor, ',', err)) {
-            return false;
-        }
-        *left = text->length;
-        return json_cursor_string(cursor, text, err) && json_cursor_take(cursor, ']', err);
-    }
-    if (!json_cursor_string(cursor, text, err)) {
-        return false;
-    }
-    char *space = text->length ? memchr(text->data, ' ', text->length) : NULL;
-    *comment = text->length >= 8 && memcmp(text->data, "#version", 8) == 0;
-    size_t behind = space ? (size_t)(text->data + text->length - space - 1) : 0;
-    if (!*comment && (!space || memchr(space + 1, ' ', behind))) {
-        return error_set(err, "%s: model.merges: '%.*s' is not two tokens with a blank between", cursor->name,
-                         (int)(text->length < 80 ? text->length : 80), text->data);
-    }
-    if (!*comment) {
-        *left = (size_t)(space - text->data);
-        memmove(space, space + 1, behind);
-        text->length--;
-    }
-    return true;
-}
-
-static bool add_merge(struct tokenizer *t, const char *file, const struct text_buffer *text, size_t left, uint32_t rank,
-                      struct error *err)
-{
-    const char *part[] = {text->data, text->data + left, text->data};
-    const size_t length[] = {left, text->length - left, text->length};
-    int32_t id[3];
-    for (int i = 0; i < 3; i++) {
-        id[i] = vocabulary_find(&t->vocabulary, length[i] ? part[i] : "", length[i]);
-        if (id[i] < 0) {
-            return error_set(err, "%s: model.merges[%u] needs the token '%.*s', which model.vocab does not have", file,
-                             rank, (int)(length[i] < 80 ? length[i] : 80), part[i]);
-        }
-    }
-    merge_table_set(&t->bpe.merges, id[0], id[1], rank, id[2]);
-    return true;
-}
-
-static bool load_merges(struct tokenizer *t, struct json_cursor *cursor, struct error *err)
-{
-    struct text_buffer text = {0};
-    uint32_t rank = 0;
-    merge_table_reserve(&t->bpe.merges, (size_t)t->vocabulary.count);
-    bool more, first = true, ok = json_cursor_take(cursor, '[', err);
-    while (ok && (ok = json_cursor_more(cursor, ']', first, &more, err)) && more) {
-        size_t left = 0;
-        bool comment;
-        first = false;
-        ok = read_merge(cursor, &text, &left, &comment, err);
-        if (ok && !comment) {
-            ok = add_merge(t, cursor->name, &text, left, rank++, err);
-        }
+    if (ok && !vocabulary_index(vocabulary, &cause)) {
+        ok = error_set(err, "%s: model.vocab: %s", cursor->name, cause.text);
     }
     text_buffer_free(&text);
     return ok;
@@ -153,7 +88,8 @@ static bool load_parts(struct tokenizer *t, struct json_cursor *cursor, cJSON *f
 {
     struct json_cursor merges = {0};
     struct text_buffer key = {0};
-    bool more, first = true, has_vocabulary = false, has_merges = false, ok = json_cursor_take(cursor, '{', err);
+    bool more, first = true, has_vocabulary = false, has_merges = false, merges_wait = false;
+    bool ok = json_cursor_take(cursor, '{', err);
     while (ok && (ok = json_cursor_more(cursor, '}', first, &more, err)) && more) {
         key.length = 0;
         first = false;
@@ -167,9 +103,10 @@ static bool load_parts(struct tokenizer *t, struct json_cursor *cursor, cJSON *f
                                 : load_vocabulary(&t->vocabulary, cursor, err);
             has_vocabulary = true;
         } else if (strcmp(key.data, "merges") == 0) {
-            merges = *cursor; /* read below: it needs the vocabulary */
+            merges = *cursor; /* they need the vocabulary, which nearly always stands in front of them */
             has_merges = true;
-            ok = json_cursor_skip(cursor, err);
+            ok = has_vocabulary ? tokenizer_load_merges(t, cursor, err) : json_cursor_skip(cursor, err);
+            merges_wait = !has_vocabulary;
         } else {
             ok = gather_field(fields, &key, cursor, err);
         }
@@ -179,7 +116,7 @@ static bool load_parts(struct tokenizer *t, struct json_cursor *cursor, cJSON *f
         ok = error_set(err, "%s: model.%s is missing; only models of type BPE are supported", cursor->name,
                        has_vocabulary ? "merges" : "vocab");
     }
-    return ok && load_merges(t, &merges, err);
+    return ok && (!merges_wait || tokenizer_load_merges(t, &merges, err));
 }
 
 bool tokenizer_load_model(struct tokenizer *t, struct json_cursor *cursor, struct error *err)

@@ -3,44 +3,109 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { INSERTED_AT_ONCE = 64 };
+
+static uint64_t load_bytes(const char *text, size_t length)
+{
+    uint64_t word = 0;
+    memcpy(&word, text, length); /* of constant length, once inlined */
+    return word;
+}
+
+/* The last 1 to 8 bytes as a number; equal bytes of equal length give equal numbers, and nothing else does. */
+static uint64_t load_tail(const char *text, size_t length)
+{
+    if (length == 8) {
+        return load_bytes(text, 8);
+    }
+    if (length >= 4) {
+        return load_bytes(text, 4) << 32 | load_bytes(text + length - 4, 4);
+    }
+    return (uint64_t)(unsigned char)text[0] << 16 | (uint64_t)(unsigned char)text[length / 2] << 8 |
+           (unsigned char)text[length - 1];
+}
+
 uint64_t hash_bytes(const char *text, size_t length)
 {
     const uint64_t multiplier = UINT64_C(0x9E3779B97F4A7C15);
     uint64_t hash = length * multiplier;
-    while (length > 0) {
-        uint64_t word = 0;
-        size_t n = length < 8 ? length : 8;
-        memcpy(&word, text, n);
-        hash = (hash ^ word) * multiplier;
+    for (; length > 8; text += 8, length -= 8) {
+        hash = (hash ^ load_bytes(text, 8)) * multiplier;
         hash ^= hash >> 32;
-        text += n;
-        length -= n;
+    }
+    if (length > 0) {
+        hash = (hash ^ load_tail(text, length)) * multiplier;
+        hash ^= hash >> 32;
     }
     return hash * multiplier >> 16;
 }
 
-static void insert_slot(struct vocabulary *v, uint32_t hash, int32_t id)
+bool vocabulary_is(const struct vocabulary *v, int32_t id, const char *text, size_t length)
 {
-    uint32_t i = hash & v->slot_mask;
-    while (v->slots[i].id != 0) {
-        i = (i + 1) & v->slot_mask;
+    if (id < 0 || id >= v->size || v->entry[id].length != length) {
+        return false;
     }
-    v->slots[i] = (struct vocabulary_slot){.hash = hash, .id = id + 1};
+    return length == 0 || memcmp(v->arena.data + v->entry[id].offset, text, length) == 0;
 }
 
-static void grow_slots(struct vocabulary *v)
+/* The slot of a text, or the free one where it belongs. */
+static struct vocabulary_slot *find_slot(const struct vocabulary *v, uint32_t hash, const char *text, size_t length)
 {
-    struct vocabulary_slot *old = v->slots;
-    size_t old_count = old ? (size_t)v->slot_mask + 1 : 0;
-    size_t count = old_count ? 2 * old_count : 1024;
-    v->slots = allocate(count * sizeof *v->slots, "the vocabulary's hash table");
-    v->slot_mask = (uint32_t)(count - 1);
-    for (size_t i = 0; i < old_count; i++) {
-        if (old[i].id != 0) {
-            insert_slot(v, old[i].hash, old[i].id - 1);
+    uint32_t i = hash & v->slot_mask;
+    while (v->slots[i].id != 0 && !(v->slots[i].hash == hash && vocabulary_is(v, v->slots[i].id - 1, text, length))) {
+        i = (i + 1) & v->slot_mask;
+    }
+    return &v->slots[i];
+}
+
+static bool insert_slot(struct vocabulary *v, uint32_t hash, int32_t id, struct error *err)
+{
+    const char *text = v->arena.data + v->entry[id].offset;
+    size_t length = v->entry[id].length;
+    struct vocabulary_slot *slot = find_slot(v, hash, text, length);
+    if (slot->id != 0) {
+        return error_set(err, "token '%.*s' stands twice, with ids %d and %d", length < 80 ? (int)length : 80, text,
+                         slot->id - 1, id);
+    }
+    *slot = (struct vocabulary_slot){.hash = hash, .id = id + 1};
+    return true;
+}
+
+/* Inserts ids [begin, end), announcing all their slots before the first is touched. */
+static bool insert_range(struct vocabulary *v, int32_t begin, int32_t end, struct error *err)
+{
+    uint32_t hash[INSERTED_AT_ONCE];
+    CHECK(end - begin <= INSERTED_AT_ONCE);
+    for (int32_t id = begin; id < end; id++) {
+        size_t length;
+        const char *text = vocabulary_text(v, id, &length);
+        hash[id - begin] = text ? (uint32_t)hash_bytes(text, length) : 0;
+        __builtin_prefetch(&v->slots[hash[id - begin] & v->slot_mask], 1);
+    }
+    for (int32_t id = begin; id < end; id++) {
+        if (v->entry[id].length != UINT32_MAX && !insert_slot(v, hash[id - begin], id, err)) {
+            return false;
         }
     }
-    free(old);
+    return true;
+}
+
+bool vocabulary_index(struct vocabulary *v, struct error *err)
+{
+    size_t slots = 1024;
+    while ((size_t)v->count > slots / 10 * 6) { /* room for some that are added later */
+        slots *= 2;
+    }
+    free(v->slots);
+    v->slots = allocate(slots * sizeof *v->slots, "the vocabulary's hash table");
+    v->slot_mask = (uint32_t)(slots - 1);
+    for (int32_t id = 0; id < v->size; id += INSERTED_AT_ONCE) {
+        int32_t end = v->size - id < INSERTED_AT_ONCE ? v->size : id + INSERTED_AT_ONCE;
+        if (!insert_range(v, id, end, err)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static void grow_ids(struct vocabulary *v, int32_t size)
@@ -50,17 +115,15 @@ static void grow_ids(struct vocabulary *v, int32_t size)
         while (capacity < size) {
             capacity *= 2;
         }
-        v->offset = reallocate(v->offset, (size_t)capacity * sizeof *v->offset, "the vocabulary");
-        v->length = reallocate(v->length, (size_t)capacity * sizeof *v->length, "the vocabulary");
+        v->entry = reallocate(v->entry, (size_t)capacity * sizeof *v->entry, "the vocabulary");
         v->capacity = capacity;
     }
     while (v->size < size) {
-        v->length[v->size] = UINT32_MAX;
-        v->offset[v->size++] = 0;
+        v->entry[v->size++] = (struct vocabulary_entry){.length = UINT32_MAX};
     }
 }
 
-bool vocabulary_add(struct vocabulary *v, int64_t id, const char *text, size_t length, struct error *err)
+bool vocabulary_append(struct vocabulary *v, int64_t id, const char *text, size_t length, struct error *err)
 {
     int shown = length < 80 ? (int)length : 80;
     if (id < 0 || id > LARGEST_TOKEN_ID) {
@@ -70,49 +133,64 @@ bool vocabulary_add(struct vocabulary *v, int64_t id, const char *text, size_t l
     if (v->arena.length + length > UINT32_MAX) {
         return error_set(err, "the vocabulary's texts are longer than 4 GiB together");
     }
-    if (id < v->size && v->length[id] != UINT32_MAX) {
-        return error_set(err, "id %lld is given to two tokens: '%.*s' and '%.*s'", (long long)id, (int)v->length[id],
-                         v->arena.data + v->offset[id], shown, text);
-    }
-    if (vocabulary_find(v, text, length) >= 0) {
-        return error_set(err, "token '%.*s' stands twice, with ids %d and %lld", shown, text,
-                         vocabulary_find(v, text, length), (long long)id);
+    if (id < v->size && v->entry[id].length != UINT32_MAX) {
+        return error_set(err, "id %lld is given to two tokens: '%.*s' and '%.*s'", (long long)id,
+                         (int)v->entry[id].length, v->arena.data + v->entry[id].offset, shown, text);
     }
     grow_ids(v, (int32_t)id + 1);
-    v->offset[id] = (uint32_t)v->arena.length;
-    v->length[id] = (uint32_t)length;
+    v->entry[id] = (struct vocabulary_entry){.offset = (uint32_t)v->arena.length, .length = (uint32_t)length};
+    text_buffer_reserve(&v->arena, length + 1);
     text_buffer_append(&v->arena, text, length);
-    if (!v->slots || (uint32_t)v->count + 1 > v->slot_mask / 10 * 7) {
-        grow_slots(v);
-    }
-    insert_slot(v, (uint32_t)hash_bytes(text, length), (int32_t)id);
     v->count++;
     return true;
 }
 
+bool vocabulary_add(struct vocabulary *v, int64_t id, const char *text, size_t length, struct error *err)
+{
+    if (!vocabulary_append(v, id, text, length, err)) {
+        return false;
+    }
+    bool full = !v->slots || (uint32_t)v->count > v->slot_mask / 10 * 7;
+    return full ? vocabulary_index(v, err) : insert_slot(v, (uint32_t)hash_bytes(text, length), (int32_t)id, err);
+}
+
 int32_t vocabulary_find(const struct vocabulary *v, const char *text, size_t length)
 {
-    if (!v->slots) {
-        return -1;
-    }
-    uint32_t hash = (uint32_t)hash_bytes(text, length);
-    for (uint32_t i = hash & v->slot_mask; v->slots[i].id != 0; i = (i + 1) & v->slot_mask) {
-        int32_t id = v->slots[i].id - 1;
-        if (v->slots[i].hash == hash && v->length[id] == length &&
-            (length == 0 || memcmp(v->arena.data + v->offset[id], text, length) == 0)) {
-            return id;
+    return v->slots ? find_slot(v, (uint32_t)hash_bytes(text, length), text, length)->id - 1 : -1;
+}
+
+void vocabulary_find_many(const struct vocabulary *v, struct vocabulary_search *search, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        search[i].hash = (uint32_t)hash_bytes(search[i].text, search[i].length);
+        search[i].id = -1;
+        if (v->slots) {
+            __builtin_prefetch(&v->slots[search[i].hash & v->slot_mask]);
         }
     }
-    return -1;
+    if (!v->slots) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        int32_t likely = v->slots[search[i].hash & v->slot_mask].id;
+        search[i].id = likely > 0 ? likely - 1 : 0;
+        __builtin_prefetch(&v->entry[search[i].id]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        __builtin_prefetch(v->arena.data + v->entry[search[i].id].offset);
+    }
+    for (size_t i = 0; i < count; i++) {
+        search[i].id = find_slot(v, search[i].hash, search[i].text, search[i].length)->id - 1;
+    }
 }
 
 const char *vocabulary_text(const struct vocabulary *v, int32_t id, size_t *length)
 {
-    if (id < 0 || id >= v->size || v->length[id] == UINT32_MAX) {
+    if (id < 0 || id >= v->size || v->entry[id].length == UINT32_MAX) {
         return NULL;
     }
-    *length = v->length[id];
-    return v->arena.data ? v->arena.data + v->offset[id] : "";
+    *length = v->entry[id].length;
+    return v->arena.data ? v->arena.data + v->entry[id].offset : "";
 }
 
 static bool is_printable_byte(unsigned char byte)
@@ -140,36 +218,38 @@ static int byte_of_character(uint32_t c)
 
 bool byte_level_decode(struct text_buffer *out, const char *text, size_t length)
 {
-    out->length = 0;
+    text_buffer_reserve(out, length);
+    size_t count = 0;
     for (size_t i = 0; i < length;) {
-        int byte = byte_of_character(utf8_next(text, &i));
+        uint32_t c = utf8_next(text, &i);
+        int byte = byte_of_character(c);
         if (byte < 0) {
             return false;
         }
-        text_buffer_append(out, &(char){(char)byte}, 1);
+        out->data[out->length + count++] = (char)byte;
     }
+    out->length += count;
     return true;
 }
 
-void vocabulary_decode_bytes(struct vocabulary *raw, const struct vocabulary *spelled)
+void byte_level_encode(struct text_buffer *out, const char *bytes, size_t length)
 {
-    struct text_buffer bytes = {0};
-    for (int32_t id = 0; id < spelled->size; id++) {
-        size_t length;
-        const char *text = vocabulary_text(spelled, id, &length);
-        struct error err;
-        if (text && byte_level_decode(&bytes, text, length)) {
-            CHECK(vocabulary_add(raw, id, bytes.data ? bytes.data : "", bytes.length, &err));
+    text_buffer_reserve(out, 2 * length); /* no character of the alphabet is longer */
+    for (size_t i = 0; i < length; i++) {
+        uint32_t c = byte_level_character((unsigned char)bytes[i]);
+        if (c < 0x80) {
+            out->data[out->length++] = (char)c;
+        } else {
+            out->data[out->length++] = (char)(0xC0 | c >> 6);
+            out->data[out->length++] = (char)(0x80 | (c & 0x3F));
         }
     }
-    text_buffer_free(&bytes);
 }
 
 void vocabulary_free(struct vocabulary *v)
 {
     text_buffer_free(&v->arena);
-    free(v->offset);
-    free(v->length);
+    free(v->entry);
     free(v->slots);
     *v = (struct vocabulary){0};
 }

@@ -134,6 +134,12 @@ size_t utf8_valid_length(const char *text, size_t length)
             }
         }
         bool valid;
+        unsigned char lead = (unsigned char)text[position];
+        if (lead < 0x80 || (lead >= 0xC2 && lead < 0xE0 && length - position >= 2 &&
+                            ((unsigned char)text[position + 1] & 0xC0) == 0x80)) {
+            position += lead < 0x80 ? 1 : 2;
+            continue;
+        }
         size_t n = sequence_length((const unsigned char *)text + position, length - position, &valid);
         if (!valid) {
             return position;
