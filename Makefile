@@ -32,7 +32,7 @@ kernel_flags := -O3 -fno-math-errno -fno-trapping-math $(flags)
 
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.PHONY: all setup lib program compile demo test unit_tests train_tools programs fuzz fuzz_targets clean help
+.PHONY: all setup lib program compile demo test unit_tests train_tools tools programs fuzz fuzz_targets clean help
 
 # ---- what to make when no goal is named: the recipe's program, or the tools alone ----
 
@@ -154,12 +154,17 @@ demo:
 unit_dirs := generator text runtime kernel
 unit_tests := $(foreach d,$(unit_dirs),$(patsubst %.c,$(build)/%,$(wildcard tests/$d/*_test.c)))
 train_tools := $(patsubst %.c,$(build)/%,$(wildcard tests/train/*.c))
+tools := $(patsubst %.c,$(build)/%,$(wildcard tests/tools/*.c))
 test_objects = $(patsubst %.c,$(build)/%.o,$(wildcard tests/*.c) $(filter-out %_test.c,$(wildcard tests/$1/*.c)))
 tested_generator := $(filter-out $(build)/generator/main.o,$(generator_objects))
 
 unit_tests: $(unit_tests)
 	@:
 train_tools: $(train_tools)
+	@:
+
+# For developers: comparisons with other tools, which tests/tools/*.py make.
+tools: $(tools)
 	@:
 
 $(build)/tests/%.o: tests/%.c | setup
@@ -182,7 +187,7 @@ $(build)/tests/$1/%_test: $(build)/tests/$1/%_test.o $(call test_objects,$1) $(i
 endef
 $(foreach d,$(unit_dirs),$(eval $(call unit_rule,$d)))
 
-$(train_tools): %: %.o
+$(train_tools) $(tools): %: %.o $(build)/runtime/liblorac.a
 	@echo "  link  $@"
 	@$(CC) $(CFLAGS) $^ @$(libraries)/link-program -o $@
 
@@ -228,5 +233,5 @@ $(fuzz_programs): %: %.o $(fuzz_support) $(build)/runtime/liblorac.a
 	@$(CC) $(CFLAGS) -fsanitize=fuzzer,$(sanitizers) $^ @$(libraries)/link-program -o $@
 
 -include $(fuzz_programs:=.d) $(fuzz_support:.o=.d)
--include $(generator_objects:.o=.d) $(runtime_objects:.o=.d) $(unit_tests:=.d) $(train_tools:=.d)
+-include $(generator_objects:.o=.d) $(runtime_objects:.o=.d) $(unit_tests:=.d) $(train_tools:=.d) $(tools:=.d)
 .SECONDARY:

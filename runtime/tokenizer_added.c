@@ -31,10 +31,10 @@ static int32_t find_child(const struct added_matcher *m, int32_t node, unsigned 
     return child;
 }
 
-void added_matcher_insert(struct added_matcher *m, const char *pattern, size_t length, int32_t index)
+int32_t added_matcher_insert(struct added_matcher *m, const char *pattern, size_t length, int32_t index)
 {
     if (length == 0) {
-        return;
+        return -1;
     }
     unsigned char first = (unsigned char)pattern[0];
     m->only_first = m->count == 0 || m->only_first == first ? first : -1;
@@ -52,7 +52,9 @@ void added_matcher_insert(struct added_matcher *m, const char *pattern, size_t l
         }
         node = child;
     }
+    int32_t before = m->node[node].token;
     m->node[node].token = index;
+    return before;
 }
 
 /* The longest pattern at `position`: its token and end, or -1. */
@@ -141,6 +143,9 @@ bool added_tokens_next(const struct added_tokens *added, const struct added_matc
         }
         if (token->rstrip) {
             end = skip_space(text, length, end);
+        }
+        if (begin >= end) {
+            continue; /* a token of blanks, all of which the one before it has stripped */
         }
         match->begin = begin;
         match->end = end;

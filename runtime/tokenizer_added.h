@@ -44,8 +44,9 @@ struct added_tokens {
 /* Appends a token; content is copied. */
 void added_tokens_push(struct added_tokens *added, const struct added_token *token);
 
-/* Makes `pattern` (a token's content, normalized where that applies) a match for token `index`. Later ones replace earlier. */
-void added_matcher_insert(struct added_matcher *matcher, const char *pattern, size_t length, int32_t index);
+/* Makes `pattern` (a token's content, normalized where that applies) a match for token `index`. Returns the token that it was a match
+ * for until now, or -1. */
+int32_t added_matcher_insert(struct added_matcher *matcher, const char *pattern, size_t length, int32_t index);
 
 /* A walk over a text: [begin, end) is the token last found, spaces that it strips included; text before `begin` from `covered` on
  * is not a token. Zero-initialize. */

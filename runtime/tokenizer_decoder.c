@@ -60,6 +60,7 @@ static bool load_step(void *context, const cJSON *object, const char *type, cons
 
 bool decoder_load(struct decoder *decoder, const cJSON *section, struct error *err)
 {
+    decoder->join_with_blanks = !section || cJSON_IsNull(section);
     return fields_visit_sequence(section, "decoder", "decoders", load_step, decoder, err);
 }
 
@@ -85,7 +86,7 @@ void decoder_begin(struct decoder *decoder)
 void decoder_push(struct decoder *decoder, const char *text, size_t length)
 {
     struct decoder_texts *texts = &decoder->scratch[0];
-    if (decoder->count == 0 && texts->count > 0) {
+    if (decoder->join_with_blanks && texts->count > 0) {
         text_buffer_append(&texts->text, " ", 1);
     }
     text_buffer_append(&texts->text, text, length);

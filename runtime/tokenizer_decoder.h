@@ -28,6 +28,7 @@ struct decoder_texts {
 struct decoder {
     struct decoder_step *step;
     size_t count;
+    bool join_with_blanks; /* no decoder at all; one of no steps joins with nothing */
     struct decoder_texts scratch[2];
     struct text_buffer bytes; /* scratch: ByteFallback's, ByteLevel's */
 };

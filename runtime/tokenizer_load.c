@@ -47,18 +47,19 @@ static bool add_to_vocabulary(struct tokenizer *t, struct added_token *token, co
            error_set(err, "%s: %s", path, cause.text);
 }
 
-static bool insert_pattern(struct tokenizer *t, int32_t index, struct error *err)
+static bool insert_pattern(struct tokenizer *t, int32_t index, const char *path, struct error *err)
 {
     struct added_token *token = &t->added.token[index];
     struct text_view pattern = {.text = token->content, .length = token->length};
-    if (!token->normalized) {
-        added_matcher_insert(&t->added.raw, pattern.text, pattern.length, index);
-        return true;
-    }
-    if (!normalizer_apply(&t->normalizer, pattern, &pattern, err)) {
+    if (token->normalized && !normalizer_apply(&t->normalizer, pattern, &pattern, err)) {
         return false;
     }
-    added_matcher_insert(&t->added.normalized, pattern.text, pattern.length, index);
+    struct added_matcher *matcher = token->normalized ? &t->added.normalized : &t->added.raw;
+    int32_t same = added_matcher_insert(matcher, pattern.text, pattern.length, index);
+    if (same >= 0) {
+        return error_set(err, "%s: '%s' stands for the same text as '%s'", path, token->content,
+                         t->added.token[same].content);
+    }
     if (pattern.length != token->length || memcmp(pattern.text, token->content, token->length) != 0) {
         token->decoded = allocate(pattern.length + 1, "an added token");
         token->decoded_length = pattern.length;
@@ -85,7 +86,7 @@ bool tokenizer_load_added(struct tokenizer *t, const cJSON *section, struct erro
             return error_set(err, "%s.content is not valid UTF-8", path);
         }
         added_tokens_push(&t->added, &token);
-        if (!insert_pattern(t, t->added.count - 1, err)) {
+        if (!insert_pattern(t, t->added.count - 1, path, err)) {
             return false;
         }
     }

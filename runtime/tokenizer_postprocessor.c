@@ -62,21 +62,20 @@ static bool add_named(struct tokenizer *t, const cJSON *object, const char *path
     return true;
 }
 
-/* Every processor of a sequence wraps what those before it made. */
-static void wrap(struct post_processor *p, const struct ids *before, const struct ids *after)
+/* In a sequence, the library gives a second processor the pieces that the first one made in place of the text, with results that
+ * nobody can want. */
+static bool put_around(struct post_processor *p, struct ids *before, struct ids *after, const char *path,
+                       struct error *err)
 {
-    struct ids outer = {0};
-    for (size_t i = 0; i < before->count; i++) {
-        ids_push(&outer, before->id[i], 0);
-    }
-    for (size_t i = 0; i < p->before.count; i++) {
-        ids_push(&outer, p->before.id[i], 0);
+    if (p->before.count + p->after.count > 0) {
+        return error_set(err, "%s: a second processor that adds tokens is not supported", path);
     }
     ids_free(&p->before);
-    p->before = outer;
-    for (size_t i = 0; i < after->count; i++) {
-        ids_push(&p->after, after->id[i], 0);
-    }
+    ids_free(&p->after);
+    p->before = *before;
+    p->after = *after;
+    *before = *after = (struct ids){0};
+    return true;
 }
 
 static bool load_processor(void *context, const cJSON *object, const char *type, const char *path, struct error *err)
@@ -97,8 +96,8 @@ static bool load_processor(void *context, const cJSON *object, const char *type,
                        "RobertaProcessing, BertProcessing)",
                        path, type);
     }
-    if (ok) {
-        wrap(&t->post_processor, &before, &after);
+    if (ok && before.count + after.count > 0) {
+        ok = put_around(&t->post_processor, &before, &after, path, err);
     }
     ids_free(&before);
     ids_free(&after);

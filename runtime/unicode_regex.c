@@ -3,6 +3,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,11 +75,36 @@ static size_t braced_length(const struct rewriting *r)
     return close ? (size_t)(close - start) + 1 : 0;
 }
 
+/* Is \p{sc:NAME} a property, so that NAME is a script's? */
+static bool is_script(const char *name, size_t length)
+{
+    char pattern[64];
+    int number;
+    PCRE2_SIZE offset;
+    if (length > sizeof pattern - 8) {
+        return false;
+    }
+    int written = snprintf(pattern, sizeof pattern, "\\p{sc:%.*s}", (int)length, name);
+    pcre2_code *code = pcre2_compile((PCRE2_SPTR)pattern, (PCRE2_SIZE)written, PCRE2_UTF, &number, &offset, NULL);
+    pcre2_code_free(code);
+    return code != NULL;
+}
+
+/* \p{...} and \P{...}: PCRE2 takes a script's name for the characters used with it, Oniguruma for its own alone. */
 static void copy_property(struct rewriting *r, size_t length, bool in_set)
 {
+    const char *name = r->pattern + r->position + 3;
+    size_t name_length = length - 4;
+    bool negated = name_length > 0 && name[0] == '^';
     bool numbers = length == 5 && memcmp(r->pattern + r->position, "\\p{N}", 5) == 0;
     text_buffer_append_string(&r->out, numbers && !in_set ? "[" : "");
-    copy(r, length);
+    if (is_script(name + negated, name_length - negated)) {
+        copy(r, 3 + negated);
+        text_buffer_append_string(&r->out, "sc:");
+        copy(r, name_length + 1 - negated);
+    } else {
+        copy(r, length);
+    }
     text_buffer_append_string(&r->out, numbers ? newer_numbers : "");
     text_buffer_append_string(&r->out, numbers && !in_set ? "]" : "");
 }
