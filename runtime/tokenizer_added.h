@@ -14,8 +14,9 @@ struct added_token {
     char *content; /* as the file spells it; owned */
     size_t length;
     bool special, lstrip, rstrip, single_word, normalized;
-    bool in_model; /* the model's vocabulary has it too */
-    /* What it decodes to, where normalization changed what it matches: that, not its content, and it then is not skipped as a
+    bool was_normalized; /* in tokenizer.json, whatever a configuration has made of it */
+    bool in_model;       /* the model's vocabulary has it too */
+    /* What it decodes to, where normalization changed what it matches (or would have, by tokenizer.json alone): that, not its content, and it then is not skipped as a
      * special token (both as the library does). NULL otherwise; owned. */
     char *decoded;
     size_t decoded_length;

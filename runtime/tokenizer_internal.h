@@ -38,23 +38,37 @@ bool tokenizer_load_merges(struct tokenizer *tokenizer, struct json_cursor *curs
 /* "post_processor". Known: TemplateProcessing, ByteLevel, RobertaProcessing, BertProcessing, Sequence. */
 bool post_processor_load(struct tokenizer *tokenizer, const cJSON *section, struct error *err);
 
-/* "added_tokens", after the model and the normalizer. */
+/* What stands beside tokenizer.json and changes what Transformers (5) makes of it. */
+struct tokenizer_config {
+    cJSON *json;   /* tokenizer_config.json, an object, if an empty one; see tokenizer_config_read */
+    char *path;    /* its path, for messages */
+    bool is_llama; /* its class is LlamaTokenizer, and no other takes its place */
+};
+
+/* Reads tokenizer_config.json, lays special_tokens_map.json over it where it has no added_tokens_decoder, and looks into config.json
+ * for a model_type to which Transformers gives tokenizer.json as it is ("mistral"), whatever the class. What is not there is empty.
+ * add_bos_token and add_eos_token mean nothing beside a tokenizer.json, for Transformers either. */
+bool tokenizer_config_read(struct tokenizer_config *config, const char *model_dir, struct error *err);
+void tokenizer_config_free(struct tokenizer_config *config);
+
+/* Transformers builds a LlamaTokenizer anew from the vocabulary and merges unless the file is byte-level: with Metaspace in place of
+ * the normalizer that its tokenizer.json spells it with, with byte fallback, and without a normalizer. It prepends in front of every
+ * piece between added tokens with `legacy`, else only at the text's start, and nowhere with add_prefix_space false; a text that
+ * starts with a space gets no second one. Added tokens are those of added_tokens_decoder, if there is one. Changes the file's sections and the model's flags accordingly, before they are loaded. */
+void tokenizer_config_apply_class(const struct tokenizer_config *config, struct tokenizer *tokenizer, cJSON *sections);
+
+/* Sets bos and eos. */
+bool tokenizer_config_find_tokens(const struct tokenizer_config *config, struct tokenizer *tokenizer,
+                                  struct error *err);
+
+/* Added tokens, in three steps: "added_tokens", after the model; what the configuration makes of them (added_tokens_decoder sets flags
+ * anew and adds tokens; bos_token and the like, and extra or additional special tokens, are special, and are added too); and, once
+ * the normalizer is there, what they match. */
 bool tokenizer_load_added(struct tokenizer *tokenizer, const cJSON *section, struct error *err);
+bool tokenizer_complete_added(struct tokenizer *tokenizer, const struct tokenizer_config *config, struct error *err);
+bool tokenizer_settle_added(struct tokenizer *tokenizer, struct error *err);
 
 /* Reads a whole file, at most 256 MiB; false with *err, and *missing tells whether it is not there at all. */
 bool tokenizer_read_file(const char *path, struct text_buffer *out, bool *missing, struct error *err);
-
-/* tokenizer_config.json as a tree (cJSON_Delete it), or *config NULL if there is no such file. */
-bool tokenizer_config_read(const char *path, cJSON **config, struct error *err);
-
-/* Transformers 5 builds a LlamaTokenizer anew from the vocabulary and merges: with Metaspace in place of the normalizer that its
- * tokenizer.json spells it with. It prepends in front of every piece between added tokens with `legacy`, else only at the text's
- * start, and nowhere with add_prefix_space false; a text that starts with a space gets no second one. Called between loading the
- * pre-tokenizer and the added tokens. */
-void tokenizer_config_apply_class(struct tokenizer *tokenizer, const cJSON *config);
-
-/* Sets bos and eos. */
-bool tokenizer_config_find_tokens(struct tokenizer *tokenizer, const cJSON *config, const char *path,
-                                  struct error *err);
 
 #endif

@@ -6,95 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- added tokens ---- */
-
-static bool read_added_token(const cJSON *object, const char *path, struct added_token *token, struct error *err)
-{
-    size_t id;
-    *token = (struct added_token){0};
-    if (!cJSON_IsObject(object)) {
-        return error_set(err, "%s: expected an object", path);
-    }
-    token->content = (char *)field_string(object, path, "content", err);
-    if (!token->content || !field_count(object, path, "id", &id, err) ||
-        !fields_check_known(object, path, "id content single_word lstrip rstrip normalized special", err) ||
-        !field_bool(object, path, "special", false, &token->special, err) ||
-        !field_bool(object, path, "lstrip", false, &token->lstrip, err) ||
-        !field_bool(object, path, "rstrip", false, &token->rstrip, err) ||
-        !field_bool(object, path, "single_word", false, &token->single_word, err) ||
-        !field_bool(object, path, "normalized", !token->special, &token->normalized, err)) {
-        return false;
-    }
-    token->length = strlen(token->content);
-    token->id = id <= LARGEST_TOKEN_ID ? (int32_t)id : -1;
-    return (token->id >= 0 && token->length > 0) ||
-           error_set(err, "%s: expected a content and an id of at most %d", path, LARGEST_TOKEN_ID);
-}
-
-static bool add_to_vocabulary(struct tokenizer *t, struct added_token *token, const char *path, struct error *err)
-{
-    struct error cause;
-    int32_t known = vocabulary_find(&t->vocabulary, token->content, token->length);
-    token->in_model = known >= 0;
-    if (known == token->id) {
-        return true;
-    }
-    if (known >= 0) {
-        return error_set(err, "%s: '%s' has id %d here but %d in the vocabulary", path, token->content, token->id,
-                         known);
-    }
-    return vocabulary_add(&t->vocabulary, token->id, token->content, token->length, &cause) ||
-           error_set(err, "%s: %s", path, cause.text);
-}
-
-static bool insert_pattern(struct tokenizer *t, int32_t index, const char *path, struct error *err)
-{
-    struct added_token *token = &t->added.token[index];
-    struct text_view pattern = {.text = token->content, .length = token->length};
-    if (token->normalized && !normalizer_apply(&t->normalizer, pattern, &pattern, err)) {
-        return false;
-    }
-    struct added_matcher *matcher = token->normalized ? &t->added.normalized : &t->added.raw;
-    int32_t same = added_matcher_insert(matcher, pattern.text, pattern.length, index);
-    if (same >= 0) {
-        return error_set(err, "%s: '%s' stands for the same text as '%s'", path, token->content,
-                         t->added.token[same].content);
-    }
-    if (pattern.length != token->length || memcmp(pattern.text, token->content, token->length) != 0) {
-        token->decoded = allocate(pattern.length + 1, "an added token");
-        token->decoded_length = pattern.length;
-        memcpy(token->decoded, pattern.text, pattern.length);
-        t->has_renamed = true;
-    }
-    return true;
-}
-
-bool tokenizer_load_added(struct tokenizer *t, const cJSON *section, struct error *err)
-{
-    if (section && !cJSON_IsNull(section) && !cJSON_IsArray(section)) {
-        return error_set(err, "added_tokens: expected a list");
-    }
-    int index = 0;
-    for (const cJSON *object = section ? section->child : NULL; object; object = object->next, index++) {
-        char path[64];
-        struct added_token token;
-        snprintf(path, sizeof path, "added_tokens[%d]", index);
-        if (!read_added_token(object, path, &token, err) || !add_to_vocabulary(t, &token, path, err)) {
-            return false;
-        }
-        if (utf8_valid_length(token.content, token.length) < token.length) {
-            return error_set(err, "%s.content is not valid UTF-8", path);
-        }
-        added_tokens_push(&t->added, &token);
-        if (!insert_pattern(t, t->added.count - 1, path, err)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* ---- tokenizer.json ---- */
-
 /* The top level: the model is read as it comes, the rest gathered into a tree. */
 static bool read_sections(struct tokenizer *t, struct json_cursor *cursor, cJSON *sections, bool *has_model,
                           struct error *err)
@@ -152,15 +63,12 @@ static void settle_vocabulary(struct tokenizer *t)
     t->bpe.byte_level = t->pre_tokenizer.byte_level;
 }
 
-static bool build(struct tokenizer *t, const cJSON *sections, const cJSON *config, struct error *err)
+/* All but the model, in the order in which they need each other. */
+static bool build(struct tokenizer *t, const cJSON *sections, struct error *err)
 {
     if (!normalizer_load(&t->normalizer, section_of(sections, "normalizer"), err) ||
-        !pre_tokenizer_load(&t->pre_tokenizer, section_of(sections, "pre_tokenizer"), err)) {
-        return false;
-    }
-    tokenizer_config_apply_class(t, config);
-    if (!decoder_load(&t->decoder, section_of(sections, "decoder"), err) ||
-        !tokenizer_load_added(t, section_of(sections, "added_tokens"), err) ||
+        !pre_tokenizer_load(&t->pre_tokenizer, section_of(sections, "pre_tokenizer"), err) ||
+        !decoder_load(&t->decoder, section_of(sections, "decoder"), err) || !tokenizer_settle_added(t, err) ||
         !post_processor_load(t, section_of(sections, "post_processor"), err)) {
         return false;
     }
@@ -168,7 +76,20 @@ static bool build(struct tokenizer *t, const cJSON *sections, const cJSON *confi
     return bpe_prepare(&t->bpe, err);
 }
 
-static bool load_tokenizer_json(struct tokenizer *t, const char *path, const cJSON *config, struct error *err)
+static bool build_with(struct tokenizer *t, cJSON *sections, const char *path, const struct tokenizer_config *config,
+                       struct error *err)
+{
+    struct error cause;
+    tokenizer_config_apply_class(config, t, sections);
+    if (!tokenizer_load_added(t, section_of(sections, "added_tokens"), &cause)) {
+        return error_set(err, "%s: %s", path, cause.text);
+    }
+    return tokenizer_complete_added(t, config, err) &&
+           (build(t, sections, &cause) || error_set(err, "%s: %s", path, cause.text));
+}
+
+static bool load_tokenizer_json(struct tokenizer *t, const char *path, const struct tokenizer_config *config,
+                                struct error *err)
 {
     struct text_buffer file = {0};
     bool missing, has_model = false;
@@ -184,10 +105,7 @@ static bool load_tokenizer_json(struct tokenizer *t, const char *path, const cJS
     if (ok && !has_model) {
         ok = error_set(err, "%s: 'model' is missing", path);
     }
-    struct error cause;
-    if (ok && !build(t, sections, config, &cause)) {
-        ok = error_set(err, "%s: %s", path, cause.text);
-    }
+    ok = ok && build_with(t, sections, path, config, err);
     cJSON_Delete(sections);
     return ok;
 }
@@ -195,15 +113,13 @@ static bool load_tokenizer_json(struct tokenizer *t, const char *path, const cJS
 struct tokenizer *tokenizer_load(const char *model_dir, struct error *err)
 {
     struct tokenizer *t = allocate(sizeof *t, "the tokenizer");
-    t->bos = t->eos = -1;
+    struct tokenizer_config config = {0};
     char *json = format_text("%s/tokenizer.json", model_dir);
-    char *config_path = format_text("%s/tokenizer_config.json", model_dir);
-    cJSON *config = NULL;
-    bool ok = tokenizer_config_read(config_path, &config, err) && load_tokenizer_json(t, json, config, err) &&
-              tokenizer_config_find_tokens(t, config, config_path, err);
-    cJSON_Delete(config);
+    t->bos = t->eos = -1;
+    bool ok = tokenizer_config_read(&config, model_dir, err) && load_tokenizer_json(t, json, &config, err) &&
+              tokenizer_config_find_tokens(&config, t, err);
+    tokenizer_config_free(&config);
     free(json);
-    free(config_path);
     if (!ok) {
         tokenizer_free(t);
         return NULL;

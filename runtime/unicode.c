@@ -180,14 +180,44 @@ bool unicode_is_python_space(uint32_t c)
     return unicode_is_white_space(c) || (c >= 0x1C && c <= 0x1F);
 }
 
+bool code_ranges_have(const struct code_range *ranges, size_t count, uint32_t c)
+{
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (c > ranges[middle].last) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < count && c >= ranges[low].first;
+}
+
+/* Numbers of Unicode 16 and 17, which utf8proc (15) does not have. */
+static const struct code_range newer_numbers[] = {{0x10D40, 0x10D49}, {0x116D0, 0x116E3}, {0x11BF0, 0x11BF9},
+                                                  {0x11DE0, 0x11DE9}, {0x16130, 0x16139}, {0x16D70, 0x16D79},
+                                                  {0x16FF4, 0x16FF6}, {0x1CCF0, 0x1CCF9}, {0x1E5F1, 0x1E5FA}};
+
 bool unicode_is_numeric(uint32_t c)
 {
     if (c < 0x80) {
         return c >= '0' && c <= '9';
     }
     utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)c);
-    return category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_NO;
+    bool is_number = category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_NO;
+    return is_number || code_ranges_have(newer_numbers, sizeof newer_numbers / sizeof *newer_numbers, c);
 }
+
+/* Punctuation that came, or became punctuation, after Unicode 8. */
+static const struct code_range newer_punctuation[] = {
+    {0x61D, 0x61D},     {0x9FD, 0x9FD},     {0xA76, 0xA76},     {0xC77, 0xC77},     {0xC84, 0xC84},
+    {0x1B7D, 0x1B7E},   {0x2E43, 0x2E4F},   {0x2E52, 0x2E5D},   {0x10EAD, 0x10EAD}, {0x10F55, 0x10F59},
+    {0x10F86, 0x10F89}, {0x1144B, 0x1144F}, {0x1145A, 0x1145B}, {0x1145D, 0x1145D}, {0x11660, 0x1166C},
+    {0x116B9, 0x116B9}, {0x1183B, 0x1183B}, {0x11944, 0x11946}, {0x119E2, 0x119E2}, {0x11A3F, 0x11A46},
+    {0x11A9A, 0x11A9C}, {0x11A9E, 0x11AA2}, {0x11B00, 0x11B09}, {0x11C41, 0x11C45}, {0x11C70, 0x11C71},
+    {0x11EF7, 0x11EF8}, {0x11F43, 0x11F4F}, {0x11FFF, 0x11FFF}, {0x12FF1, 0x12FF2}, {0x16E97, 0x16E9A},
+    {0x16FE2, 0x16FE2}, {0x1E95E, 0x1E95F}};
 
 bool unicode_is_punctuation(uint32_t c)
 {
@@ -195,7 +225,11 @@ bool unicode_is_punctuation(uint32_t c)
         return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') || (c >= '{' && c <= '~');
     }
     utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)c);
-    return category >= UTF8PROC_CATEGORY_PC && category <= UTF8PROC_CATEGORY_PO;
+    bool is_punctuation = category >= UTF8PROC_CATEGORY_PC && category <= UTF8PROC_CATEGORY_PO;
+    if (!is_punctuation) {
+        return c == 0x166D || c == 0x111C9; /* so in Unicode 8 */
+    }
+    return !code_ranges_have(newer_punctuation, sizeof newer_punctuation / sizeof *newer_punctuation, c);
 }
 
 bool unicode_is_word(uint32_t c)

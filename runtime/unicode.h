@@ -38,16 +38,22 @@ size_t utf8_valid_length(const char *text, size_t length);
  * Subparts", which is what Rust's from_utf8_lossy does). */
 void utf8_append_lossy(struct text_buffer *out, const char *text, size_t length);
 
+/* Is the code point in one of these ranges, which are in order? */
+struct code_range {
+    uint32_t first, last;
+};
+bool code_ranges_have(const struct code_range *ranges, size_t count, uint32_t code_point);
+
 /* The property White_Space: what Rust's char::is_whitespace and `\s` of Oniguruma match. */
 bool unicode_is_white_space(uint32_t code_point);
 
 /* What Python's str.strip() removes: White_Space and the separators U+001C to U+001F. */
 bool unicode_is_python_space(uint32_t code_point);
 
-/* General category Nd, Nl or No: Rust's char::is_numeric. */
+/* General category Nd, Nl or No of Unicode 17: Rust's char::is_numeric. */
 bool unicode_is_numeric(uint32_t code_point);
 
-/* ASCII punctuation and symbols, and every general category P*. */
+/* ASCII punctuation and symbols, and every general category P* of Unicode 8, as in the crate that the tokenizers library asks. */
 bool unicode_is_punctuation(uint32_t code_point);
 
 /* `\w` of Rust's regex: Alphabetic, Mark, Nd, Pc and the two joiners. */

@@ -9,30 +9,20 @@ enum { LONGEST_DECOMPOSITION = 32 }; /* code points; the longest in Unicode is 1
 
 /* Code points that came after Unicode 9, whose tables the tokenizers library normalizes by, and that have a combining class or a
  * decomposition in utf8proc (up to Unicode 15): here they stand for themselves and reorder with nothing. */
-static const struct {
-    uint32_t first, last;
-} newer[] = {{0x7FD, 0x7FD},     {0x898, 0x89F},     {0x8CA, 0x8D3},     {0x9FE, 0x9FE},     {0xC3C, 0xC3C},
-             {0xD3B, 0xD3C},     {0xEBA, 0xEBA},     {0x1715, 0x1715},   {0x1ABF, 0x1ACE},   {0x1DF6, 0x1DFA},
-             {0x32FF, 0x32FF},   {0xA7F2, 0xA7F4},   {0xA82C, 0xA82C},   {0xAB69, 0xAB69},   {0x10781, 0x107BA},
-             {0x10D24, 0x10D27}, {0x10EAB, 0x10EAC}, {0x10EFD, 0x10EFF}, {0x10F46, 0x10F50}, {0x10F82, 0x10F85},
-             {0x11070, 0x11070}, {0x1133B, 0x1133B}, {0x1145E, 0x1145E}, {0x11839, 0x1183A}, {0x11930, 0x11930},
-             {0x11938, 0x11938}, {0x1193D, 0x1193E}, {0x11943, 0x11943}, {0x119E0, 0x119E0}, {0x11A34, 0x11A34},
-             {0x11A47, 0x11A47}, {0x11A99, 0x11A99}, {0x11D42, 0x11D42}, {0x11D44, 0x11D45}, {0x11D97, 0x11D97},
-             {0x11F41, 0x11F42}, {0x16FF0, 0x16FF1}, {0x1E030, 0x1E06D}, {0x1E08F, 0x1E08F}, {0x1E130, 0x1E136},
-             {0x1E2AE, 0x1E2AE}, {0x1E2EC, 0x1E2EF}, {0x1E4EC, 0x1E4EF}, {0x1F16C, 0x1F16C}, {0x1FBF0, 0x1FBF9}};
+static const struct code_range newer[] = {
+    {0x7FD, 0x7FD},     {0x898, 0x89F},     {0x8CA, 0x8D3},     {0x9FE, 0x9FE},     {0xC3C, 0xC3C},
+    {0xD3B, 0xD3C},     {0xEBA, 0xEBA},     {0x1715, 0x1715},   {0x1ABF, 0x1ACE},   {0x1DF6, 0x1DFA},
+    {0x32FF, 0x32FF},   {0xA7F2, 0xA7F4},   {0xA82C, 0xA82C},   {0xAB69, 0xAB69},   {0x10781, 0x107BA},
+    {0x10D24, 0x10D27}, {0x10EAB, 0x10EAC}, {0x10EFD, 0x10EFF}, {0x10F46, 0x10F50}, {0x10F82, 0x10F85},
+    {0x11070, 0x11070}, {0x1133B, 0x1133B}, {0x1145E, 0x1145E}, {0x11839, 0x1183A}, {0x11930, 0x11930},
+    {0x11938, 0x11938}, {0x1193D, 0x1193E}, {0x11943, 0x11943}, {0x119E0, 0x119E0}, {0x11A34, 0x11A34},
+    {0x11A47, 0x11A47}, {0x11A99, 0x11A99}, {0x11D42, 0x11D42}, {0x11D44, 0x11D45}, {0x11D97, 0x11D97},
+    {0x11F41, 0x11F42}, {0x16FF0, 0x16FF1}, {0x1E030, 0x1E06D}, {0x1E08F, 0x1E08F}, {0x1E130, 0x1E136},
+    {0x1E2AE, 0x1E2AE}, {0x1E2EC, 0x1E2EF}, {0x1E4EC, 0x1E4EF}, {0x1F16C, 0x1F16C}, {0x1FBF0, 0x1FBF9}};
 
 static bool is_newer(uint32_t c)
 {
-    size_t low = 0, high = sizeof newer / sizeof *newer;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (c > newer[middle].last) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < sizeof newer / sizeof *newer && c >= newer[low].first;
+    return code_ranges_have(newer, sizeof newer / sizeof *newer, c);
 }
 
 static bool is_compatibility(enum normalization_form form)
@@ -199,12 +189,31 @@ void unicode_normalize(struct mapped_text *out, const struct text_view *from, en
     free(points.data);
 }
 
+/* Capitals of Unicode 16 and 17, which the library knows and utf8proc does not yet; `lower` is the first one's
+ * small letter. */
+static const struct {
+    uint32_t first, last, lower;
+} newer_capitals[] = {{0x1C89, 0x1C89, 0x1C8A},   {0xA7CB, 0xA7CB, 0x264},  {0xA7CC, 0xA7CC, 0xA7CD},
+                      {0xA7CE, 0xA7CE, 0xA7CF},   {0xA7D2, 0xA7D2, 0xA7D3}, {0xA7D4, 0xA7D4, 0xA7D5},
+                      {0xA7DA, 0xA7DA, 0xA7DB},   {0xA7DC, 0xA7DC, 0x19B},  {0x10D50, 0x10D65, 0x10D70},
+                      {0x16EA0, 0x16EB8, 0x16EBB}};
+
+static uint32_t lower_case(uint32_t c)
+{
+    for (size_t i = 0; c >= 0x1C89 && i < sizeof newer_capitals / sizeof *newer_capitals; i++) {
+        if (c >= newer_capitals[i].first && c <= newer_capitals[i].last) {
+            return newer_capitals[i].lower + (c - newer_capitals[i].first);
+        }
+    }
+    return (uint32_t)utf8proc_tolower((utf8proc_int32_t)c);
+}
+
 void unicode_lowercase(struct mapped_text *out, const struct text_view *from)
 {
     for (size_t i = 0; i < from->length;) {
         size_t begin = i;
         uint32_t c = utf8_next(from->text, &i);
-        uint32_t lower = (uint32_t)utf8proc_tolower((utf8proc_int32_t)c);
+        uint32_t lower = lower_case(c);
         uint32_t origin = text_view_origin(from, begin);
         if (c == 0x130) { /* the only code point whose lower case is two */
             mapped_text_insert(out, "i\xCC\x87", 3, origin);

@@ -1,0 +1,21 @@
+/* A list of messages in JSON: refused, or messages with a role and a content. */
+#include "chat_format_messages.h"
+
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct chat_messages messages = {0};
+    struct error err = {0};
+    struct json_cursor cursor = json_cursor_begin("input", (const char *)data, size);
+    if (chat_messages_read(&cursor, &messages, &err) && json_cursor_end(&cursor, &err)) {
+        for (size_t i = 0; i < messages.count; i++)
+            CHECK(messages.item[i].role && messages.item[i].content);
+    } else {
+        CHECK(err.text[0]);
+    }
+    chat_messages_free(&messages);
+    return 0;
+}
