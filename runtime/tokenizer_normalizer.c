@@ -85,6 +85,18 @@ static struct text_view strip(const struct normalizer_step *step, struct text_vi
     return text_view_slice(&from, begin, end);
 }
 
+/* Where what replaces [begin, end) comes from: the last character there, as in the library. */
+static uint32_t replaced_origin(const struct text_view *from, size_t begin, size_t end)
+{
+    if (begin < end) {
+        return text_view_origin(from, utf8_previous(from->text, end));
+    }
+    if (begin < from->length) {
+        return text_view_origin(from, begin);
+    }
+    return from->length == 0 ? from->first_origin : text_view_origin(from, from->length - 1) + 1;
+}
+
 static bool replace(const struct normalizer_step *step, struct mapped_text *out, const struct text_view *from,
                     struct error *err)
 {
@@ -93,9 +105,7 @@ static bool replace(const struct normalizer_step *step, struct mapped_text *out,
     int rc;
     while ((rc = pattern_next(&step->pattern, from->text, from->length, &matches, err)) > 0) {
         mapped_text_copy(out, from, copied, matches.begin);
-        uint32_t origin = from->length == 0              ? from->first_origin
-                          : matches.begin < from->length ? text_view_origin(from, matches.begin)
-                                                         : text_view_origin(from, from->length - 1) + 1;
+        uint32_t origin = replaced_origin(from, matches.begin, matches.end);
         mapped_text_insert(out, step->content, content_length, origin);
         copied = matches.end;
     }

@@ -1,5 +1,7 @@
 #include "unicode_regex.h"
 
+#include "unicode_regex_newer.h"
+
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
@@ -24,13 +26,12 @@ struct unicode_regex {
 static const char white_space[] =
     "\\x09-\\x0d\\x20\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}"
     "\\x{205f}\\x{3000}";
-static const char word[] = "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}";
 
-/* Numbers of Unicode 15 and 16, which Oniguruma has in \p{N} and PCRE2 10.42 not yet. */
-static const char newer_numbers[] =
-    "\\x{10d40}-\\x{10d49}\\x{116d0}-\\x{116e3}\\x{11bf0}-\\x{11bf9}\\x{11f50}-\\x{11f59}"
-    "\\x{16130}-\\x{16139}\\x{16d70}-\\x{16d79}\\x{1ccf0}-\\x{1ccf9}\\x{1d2c0}-\\x{1d2d3}"
-    "\\x{1e4f0}-\\x{1e4f9}\\x{1e5f1}-\\x{1e5fa}";
+/* Oniguruma's \w: letters, marks, decimal and letter numbers, connectors, letters in circles and squares; and of the other numbers,
+ * those of Latin 1. */
+static const char word[] =
+    "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{24b6}-\\x{24e9}\\x{1f130}-\\x{1f149}\\x{1f150}-\\x{1f169}"
+    "\\x{1f170}-\\x{1f189}\\xb2\\xb3\\xb9\\xbc-\\xbe";
 
 struct rewriting {
     const char *pattern;
@@ -61,6 +62,11 @@ static void append_set(struct rewriting *r, const char *contents, bool negated, 
         text_buffer_append_string(&r->out, negated ? "[^" : "[");
     }
     text_buffer_append_string(&r->out, contents);
+    if (contents == word) {
+        newer_code_points_append(&r->out, "L", 1);
+        newer_code_points_append(&r->out, "M", 1);
+        newer_code_points_append(&r->out, "Nd", 2);
+    }
     if (!in_set) {
         text_buffer_append_string(&r->out, "]");
     }
@@ -90,23 +96,33 @@ static bool is_script(const char *name, size_t length)
     return code != NULL;
 }
 
-/* \p{...} and \P{...}: PCRE2 takes a script's name for the characters used with it, Oniguruma for its own alone. */
-static void copy_property(struct rewriting *r, size_t length, bool in_set)
+/* One property, for its characters or for all others; PCRE2 takes a script's name for the characters used with it, Oniguruma for its
+ * own alone. */
+static void append_property(struct text_buffer *out, const char *name, size_t length, bool negated, bool in_set)
+{
+    if (!in_set) {
+        text_buffer_append_string(out, negated ? "[^" : "[");
+    }
+    text_buffer_append_string(out, in_set && negated ? "\\P{" : "\\p{");
+    text_buffer_append_string(out, is_script(name, length) ? "sc:" : "");
+    text_buffer_append(out, name, length);
+    text_buffer_append_string(out, "}");
+    if (!in_set || !negated) {
+        newer_code_points_append(out, name, length);
+    }
+    if (!in_set) {
+        text_buffer_append_string(out, "]");
+    }
+}
+
+/* \p{...}, \P{...}, \p{^...} of this length from the backslash on. */
+static void rewrite_property(struct rewriting *r, size_t length, bool in_set)
 {
     const char *name = r->pattern + r->position + 3;
-    size_t name_length = length - 4;
-    bool negated = name_length > 0 && name[0] == '^';
-    bool numbers = length == 5 && memcmp(r->pattern + r->position, "\\p{N}", 5) == 0;
-    text_buffer_append_string(&r->out, numbers && !in_set ? "[" : "");
-    if (is_script(name + negated, name_length - negated)) {
-        copy(r, 3 + negated);
-        text_buffer_append_string(&r->out, "sc:");
-        copy(r, name_length + 1 - negated);
-    } else {
-        copy(r, length);
-    }
-    text_buffer_append_string(&r->out, numbers ? newer_numbers : "");
-    text_buffer_append_string(&r->out, numbers && !in_set ? "]" : "");
+    bool inverse = length > 4 && name[0] == '^';
+    bool negated = (peek(r, 1) == 'P') != inverse;
+    append_property(&r->out, name + inverse, length - 4 - inverse, negated, in_set);
+    r->position += length;
 }
 
 static bool rewrite_escape(struct rewriting *r, bool in_set, struct error *err)
@@ -139,7 +155,12 @@ static bool rewrite_escape(struct rewriting *r, bool in_set, struct error *err)
         if (braced_length(r) == 0) {
             return not_supported(r, "a property without braces", err);
         }
-        copy_property(r, braced_length(r), in_set);
+        rewrite_property(r, braced_length(r), in_set);
+        return true;
+    case 'd':
+    case 'D':
+        append_property(&r->out, "Nd", 2, c == 'D', in_set);
+        r->position += 2;
         return true;
     case 'x':
         copy(r, braced_length(r) ? braced_length(r) : 2);
@@ -147,7 +168,7 @@ static bool rewrite_escape(struct rewriting *r, bool in_set, struct error *err)
     case '\0':
         return not_supported(r, "a backslash at the end", err);
     default:
-        if (strchr(in_set ? "dDrntfve" : "dDrntfveAzZ", c) ||
+        if (strchr(in_set ? "rntfve" : "rntfveAzZ", c) ||
             !((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (unsigned char)c >= 0x80)) {
             if (c == 'v') { /* the vertical tab here, a class of characters in PCRE2 */
                 text_buffer_append_string(&r->out, "\\x0b");
