@@ -32,6 +32,10 @@ struct tokenizer {
 struct json_cursor;
 bool tokenizer_load_model(struct tokenizer *tokenizer, struct json_cursor *cursor, struct error *err);
 
+/* Parses the small value at the cursor into object[key]. Text that cJSON's strings cannot hold, or would pass on unseen, is an error:
+ * NULs, ill-formed UTF-8. */
+bool tokenizer_gather(cJSON *object, const char *key, struct json_cursor *cursor, struct error *err);
+
 /* The model's "merges" at the cursor, once its vocabulary is there. */
 bool tokenizer_load_merges(struct tokenizer *tokenizer, struct json_cursor *cursor, struct error *err);
 

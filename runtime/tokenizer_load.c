@@ -1,10 +1,37 @@
 /* Loading a tokenizer: the sections of tokenizer.json in the order in which they need each other. */
+#define _GNU_SOURCE /* memmem */
 #include "tokenizer_internal.h"
 #include "tokenizer_json.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+bool tokenizer_gather(cJSON *object, const char *key, struct json_cursor *cursor, struct error *err)
+{
+    json_cursor_peek(cursor);
+    size_t begin = cursor->position;
+    if (!json_cursor_skip(cursor, err)) {
+        return false;
+    }
+    const char *text = cursor->text + begin;
+    size_t length = cursor->position - begin, valid = utf8_valid_length(text, length);
+    if (valid < length) {
+        return error_set(err, "%s: byte 0x%02X at byte %zu of the JSON is not valid UTF-8", cursor->name,
+                         (unsigned char)text[valid], begin + valid);
+    }
+    const char *nul = memmem(text, length, "\\u0000", 6);
+    if (nul) {
+        return error_set(err, "%s: \\u0000 at byte %zu of the JSON is not supported outside model.vocab and merges",
+                         cursor->name, begin + (size_t)(nul - text));
+    }
+    cJSON *value = cJSON_ParseWithLength(text, length);
+    if (!value) {
+        return error_set(err, "%s: the value of '%s' at byte %zu is not valid JSON", cursor->name, key, begin);
+    }
+    cJSON_AddItemToObject(object, key, value);
+    return true;
+}
 
 /* The top level: the model is read as it comes, the rest gathered into a tree. */
 static bool read_sections(struct tokenizer *t, struct json_cursor *cursor, cJSON *sections, bool *has_model,
@@ -20,22 +47,13 @@ static bool read_sections(struct tokenizer *t, struct json_cursor *cursor, cJSON
             break;
         }
         text_buffer_append(&key, "", 1);
-        json_cursor_peek(cursor);
-        size_t begin = cursor->position;
         if (strcmp(key.data, "model") == 0) {
             ok = *has_model ? error_set(err, "%s: 'model' stands twice", cursor->name)
                             : tokenizer_load_model(t, cursor, err);
             *has_model = true;
             continue;
         }
-        ok = json_cursor_skip(cursor, err);
-        cJSON *value = ok ? cJSON_ParseWithLength(cursor->text + begin, cursor->position - begin) : NULL;
-        if (ok && !value) {
-            ok = error_set(err, "%s: the value of '%s' at byte %zu is not valid JSON", cursor->name, key.data, begin);
-        }
-        if (value) {
-            cJSON_AddItemToObject(sections, key.data, value);
-        }
+        ok = tokenizer_gather(sections, key.data, cursor, err);
     }
     text_buffer_free(&key);
     return ok && json_cursor_end(cursor, err);

@@ -68,22 +68,6 @@ static bool load_fields(struct tokenizer *t, const cJSON *fields, struct error *
            field_bool(fields, "model", "ignore_merges", false, &bpe->ignore_merges, err);
 }
 
-static bool gather_field(cJSON *fields, const struct text_buffer *key, struct json_cursor *cursor, struct error *err)
-{
-    json_cursor_peek(cursor);
-    size_t begin = cursor->position;
-    if (!json_cursor_skip(cursor, err)) {
-        return false;
-    }
-    cJSON *value = cJSON_ParseWithLength(cursor->text + begin, cursor->position - begin);
-    if (!value) {
-        return error_set(err, "%s: the value of model.%s at byte %zu is not valid JSON", cursor->name, key->data,
-                         begin);
-    }
-    cJSON_AddItemToObject(fields, key->data, value);
-    return true;
-}
-
 static bool load_parts(struct tokenizer *t, struct json_cursor *cursor, cJSON *fields, struct error *err)
 {
     struct json_cursor merges = {0};
@@ -108,7 +92,7 @@ static bool load_parts(struct tokenizer *t, struct json_cursor *cursor, cJSON *f
             ok = has_vocabulary ? tokenizer_load_merges(t, cursor, err) : json_cursor_skip(cursor, err);
             merges_wait = !has_vocabulary;
         } else {
-            ok = gather_field(fields, &key, cursor, err);
+            ok = tokenizer_gather(fields, key.data, cursor, err);
         }
     }
     text_buffer_free(&key);

@@ -113,6 +113,10 @@ def tokenizers(root):
     unknown = {"byte_fallback": False, "fuse_unk": False}
     yield "unknown-single", variant(mistral, model=unknown)
     yield "unknown-fused", variant(mistral, model=dict(unknown, fuse_unk=True), decoder=None)
+    blanks = [added("  ", lstrip=True, rstrip=True, normalized=True), added("\u3000", lstrip=True, rstrip=True)]
+    yield "blanks", variant(mistral, extra=blanks, normalizer=None, decoder=sequence("decoders"))
+    steps = [split({"Regex": r"\p{Hiragana}+|\w+"}, "Isolated"), split({"Regex": r"\P{L}"}, "Contiguous"), plain]
+    yield "classes", variant(qwen, normalizer=None, pre_tokenizer=sequence("pretokenizers", *steps))
 
 
 PIECES = """'s|'LL|don't| |  |   |\n|\r\n|\t|\u00a0|\u3000|\u2028|\u180e|\u200b|\x85|\x0b|1|23|4567|\u0663\u0664|\u00bd|\u2167|\u00e9|e\u0301|\u00c5

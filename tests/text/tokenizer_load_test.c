@@ -113,6 +113,78 @@ static void refused(void **state)
         {"{" MODEL "}", "{\"eos_token\": \"</s>\"}",
          "tokenizer_config.json: eos_token is '</s>', which tokenizer.json does not have"},
         {"{" MODEL "}", "[1", "tokenizer_config.json: not a JSON object"},
+        {"{\"model\": {\"vocab\": {\"a\": 0, \"\": 1}, \"merges\": [[\"a\", \"\"]]}}", NULL,
+         "tokenizer.json: model.merges[0] joins 'a' with nothing"},
+        {"{\"model\": {\"vocab\": {\"a\": 0, \"aa\": 1}, \"merges\": [[\"a\", \"a\"], [\"a\", \"a\"]]}}", NULL, ""},
+        {"{\"model\": {\"vocab\": {\"a\": 0, \"b\": 1}, \"merges\": [[\"a\", \"b\"]]}}", NULL,
+         "tokenizer.json: model.merges[0] needs the token 'ab', which model.vocab does not have"},
+        {"{\"model\": {\"vocab\": {\"a\": 0}, \"merges\": [[\"a\", \"b\", \"c\"]]}}", NULL,
+         "tokenizer.json: expected ']' at byte 50 of the JSON, found ','"},
+        {"{\"model\": {\"vocab\": {\"a\": 0}, \"merges\": {}}}", NULL,
+         "tokenizer.json: expected '[' at byte 40 of the JSON, found '{'"},
+        {"{\"model\": {\"vocab\": {\"a\": 16777216}, \"merges\": []}}", NULL,
+         "tokenizer.json: model.vocab: token 'a' has id 16777216; ids go from 0 to 16777215"},
+        {"{\"model\": {\"vocab\": {\"a\": 99999999999999999999}, \"merges\": []}}", NULL,
+         "tokenizer.json: the number at byte 26 of the JSON is too large"},
+        {"{\"model\": {\"vocab\": {\"a\": 1e3}, \"merges\": []}}", NULL,
+         "tokenizer.json: expected a whole number at byte 27 of the JSON, found 'e'"},
+        {"{\"model\": {\"vocab\": {\"a\": \"0\"}, \"merges\": []}}", NULL,
+         "tokenizer.json: expected a whole number at byte 26 of the JSON, found '\"'"},
+        {"{\"model\": {\"vocab\": {\"a\": 0}, \"merges\": [], \"fuse_unk\": 1}}", NULL,
+         "tokenizer.json: model.fuse_unk: expected true or false"},
+        {"{\"model\": {\"vocab\": {\"\xFF"
+         "\": 0}, \"merges\": []}}",
+         NULL, "tokenizer.json: byte 0xFF at byte 22 of the JSON is not valid UTF-8"},
+        {"{\"model\": {\"vocab\": {\"\\ud800x\": 0}, \"merges\": []}}", NULL,
+         "tokenizer.json: \\ud800 at byte 22 of the JSON is half of a surrogate pair; the other half is missing"},
+        {"{" MODEL ", \"normalizer\": {\"type\": \"Prepend\", \"prepend\": \"\xC3"
+         "\"}}",
+         NULL, "tokenizer.json: byte 0xC3 at byte 128 of the JSON is not valid UTF-8"},
+        {"{" MODEL ", \"normalizer\": {\"type\": \"Prepend\", \"prepend\": \"x\\u0000\"}}", NULL,
+         "tokenizer.json: \\u0000 at byte 129 of the JSON is not supported outside model.vocab and merges"},
+        {"{" MODEL
+         ", \"normalizer\": "
+         "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Sequence\","
+         "\"normalizers\":[{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Sequence\",\"normalizers\":[{\"type\":"
+         "\"Sequence\",\"normalizers\":[{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Sequence\",\"normalizers\":"
+         "[{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"}]}]}]}]}]}]}]}]}]}}",
+         NULL,
+         "tokenizer.json: "
+         "normalizer.normalizers[0].normalizers[0].normalizers[0].normalizers[0].normalizers[0].normalizers[0]."
+         "normalizers[0].normalizers[0].normalizers: expected a list, nested at most 8 deep"},
+        {"{" MODEL ", \"normalizer\": []}", NULL, "tokenizer.json: normalizer: expected an object or null"},
+        {"{" MODEL ", \"normalizer\": {\"type\": \"Replace\", \"pattern\": {\"String\": \"\"}, \"content\": \"x\"}}",
+         NULL, "tokenizer.json: normalizer.pattern: expected {\"String\": ...} or {\"Regex\": ...}, not empty"},
+        {"{" MODEL ", \"normalizer\": {\"type\": \"Replace\", \"pattern\": {\"Regex\": \"(\"}, \"content\": \"x\"}}",
+         NULL, "tokenizer.json: normalizer.pattern: regular expression: missing closing parenthesis, in ("},
+        {"{" MODEL ", \"pre_tokenizer\": {\"type\": \"Metaspace\", \"replacement\": \"xy\"}}", NULL,
+         "tokenizer.json: pre_tokenizer.replacement: expected one character"},
+        {"{" MODEL ", \"decoder\": {\"type\": \"Strip\", \"content\": \" \", \"start\": 1e300, \"stop\": 0}}", NULL,
+         "tokenizer.json: decoder.start: expected a whole number of at least 0"},
+        {"{" MODEL ", \"added_tokens\": [{\"id\": 3, \"content\": \"x\"}, {\"id\": 3, \"content\": \"x\"}]}", NULL,
+         "tokenizer.json: added_tokens[1]: 'x' stands twice"},
+        {"{" MODEL ", \"added_tokens\": [{\"id\": 3, \"content\": \"x\"}, {\"id\": 3, \"content\": \"y\"}]}", NULL,
+         "tokenizer.json: added_tokens[1]: id 3 is given to two tokens: 'x' and 'y'"},
+        {"{" MODEL ", \"added_tokens\": [{\"id\": 1e12, \"content\": \"x\"}]}", NULL,
+         "tokenizer.json: added_tokens[0].id: expected a whole number of at least 0"},
+        {"{" MODEL ", \"added_tokens\": [{\"id\": 20000000, \"content\": \"x\"}]}", NULL,
+         "tokenizer.json: added_tokens[0]: token 'x' has id 20000000; ids go from 0 to 16777215"},
+        {"{" MODEL ", \"added_tokens\": [{\"id\": 3, \"content\": \"\"}]}", NULL,
+         "tokenizer.json: added_tokens[0].content: expected some text"},
+        {"{" MODEL ", \"added_tokens\": [{\"id\": 3, \"content\": \"x\", \"special\": \"yes\"}]}", NULL,
+         "tokenizer.json: added_tokens[0].special: expected true or false"},
+        {"{" MODEL ", \"normalizer\": {\"type\": \"Lowercase\"}, \"added_tokens\": [{\"id\": 3, \"content\": \"X\"}, "
+                   "{\"id\": 4, \"content\": \"x\"}]}",
+         NULL, "tokenizer.json: added_tokens: 'X' and 'x' stand for the same text"},
+        {"{" MODEL ", \"post_processor\": {\"type\": \"Sequence\", \"processors\": [{\"type\": \"BertProcessing\", "
+                   "\"cls\": [\"a\", 0], \"sep\": [\"b\", 1]}, {\"type\": \"BertProcessing\", \"cls\": [\"a\", 0], "
+                   "\"sep\": [\"b\", 1]}]}}",
+         NULL, "tokenizer.json: post_processor.processors[1]: a second processor that adds tokens is not supported"},
+        {"{" MODEL ", \"post_processor\": {\"type\": \"BertProcessing\", \"cls\": [\"a\", 7], \"sep\": [\"b\", 1]}}",
+         NULL, "tokenizer.json: post_processor.cls: expected [token, id] with an id of the vocabulary"},
+        {"{" MODEL "}", "{\"added_tokens_decoder\": {\"3\": {\"content\": \"x\", \"lstrip\": 1}}}",
+         "tokenizer_config.json: added_tokens_decoder.3.lstrip: expected true or false"},
+        {"{" MODEL "}", "{\"pad_token\": \"<pad>\", \"additional_special_tokens\": [\"<x>\"]}", ""},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -132,53 +204,109 @@ static void missing_directory(void **state)
                         "Transformers saves");
 }
 
-/* Transformers rebuilds a LlamaTokenizer: a text that starts with a space gets no second one. */
+static void deeply_nested(void **state)
+{
+    (void)state;
+    enum { DEPTH = 600 };
+    char message[1024];
+    struct text_buffer json = {0};
+    text_buffer_append_string(&json, "{" MODEL ", \"normalizer\": ");
+    for (int i = 0; i < 2 * DEPTH; i++) {
+        text_buffer_append_string(&json, i < DEPTH ? "[" : "]");
+    }
+    text_buffer_append(&json, "}", 2);
+    load(json.data, NULL, message);
+    assert_string_equal(message, "tokenizer.json: the JSON is nested more than 512 deep");
+    text_buffer_free(&json);
+}
+
+/* What Transformers makes of the files beside tokenizer.json: the ids of one text, as AutoTokenizer gave them. */
+struct beside {
+    const char *config, *names, *model; /* tokenizer_config.json, special_tokens_map.json, config.json; NULL: none */
+    int32_t ids[12];
+    size_t count;
+};
+
+static void check_beside(const char *json, const char *text, const struct beside *beside)
+{
+    const char *const files[][2] = {{"tokenizer.json", json},
+                                    {"tokenizer_config.json", beside->config},
+                                    {"special_tokens_map.json", beside->names},
+                                    {"config.json", beside->model}};
+    char directory[] = "/tmp/lorac-tokenizer-XXXXXX";
+    struct error err = {0};
+    struct ids ids = {0};
+    assert_non_null(mkdtemp(directory));
+    for (int i = 0; i < 4; i++) {
+        if (files[i][1]) {
+            write_file(directory, files[i][0], files[i][1]);
+        }
+    }
+    struct tokenizer *tokenizer = tokenizer_load(directory, &err);
+    for (int i = 0; i < 4; i++) {
+        remove_file(directory, files[i][0]);
+    }
+    assert_int_equal(rmdir(directory), 0);
+    if (!tokenizer) {
+        fail_msg("%s", err.text);
+    }
+    assert_true(tokenizer_encode(tokenizer, text, strlen(text), true, &ids, &err));
+    assert_int_equal(ids.count, beside->count);
+    assert_memory_equal(ids.id, beside->ids, ids.count * sizeof *ids.id);
+    ids_free(&ids);
+    tokenizer_free(tokenizer);
+}
+
+#define LLAMA                                                                                                          \
+    "{\"added_tokens\": [{\"id\": 4, \"content\": \"</s>\", \"special\": true}],"                                      \
+    " \"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"Prepend\", \"prepend\": "                \
+    "\"\xE2\x96\x81\"},"                                                                                               \
+    " {\"type\": \"Replace\", \"pattern\": {\"String\": \" \"}, \"content\": \"\xE2\x96\x81\"}]},"                     \
+    " \"model\": {\"vocab\": {\"a\": 0, \"\xE2\x96\x81\": 1, \"\xE2\x96\x81\xE2\x96\x81\": 2, "                        \
+    "\"\xE2\x96\x81\x61\": 3},"                                                                                        \
+    " \"merges\": [\"\xE2\x96\x81 \xE2\x96\x81\", \"\xE2\x96\x81 a\"]}}"
+
+/* Transformers rebuilds a LlamaTokenizer: a text that starts with a space gets no second one. Not so for a model of type mistral. */
 static void llama_class(void **state)
 {
     (void)state;
-    static const char json[] =
-        "{\"added_tokens\": [{\"id\": 4, \"content\": \"</s>\", \"special\": true}],"
-        " \"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"Prepend\", \"prepend\": "
-        "\"\xE2\x96\x81\"},"
-        " {\"type\": \"Replace\", \"pattern\": {\"String\": \" \"}, \"content\": \"\xE2\x96\x81\"}]},"
-        " \"model\": {\"vocab\": {\"a\": 0, \"\xE2\x96\x81\": 1, \"\xE2\x96\x81\xE2\x96\x81\": 2, "
-        "\"\xE2\x96\x81\x61\": 3},"
-        " \"merges\": [\"\xE2\x96\x81 \xE2\x96\x81\", \"\xE2\x96\x81 a\"]}}";
-    static const struct {
-        const char *config;
-        int32_t ids[5];
-        size_t count;
-    } cases[] = {
-        {"{}", {2, 0, 4, 3}, 4},
-        {"{\"tokenizer_class\": \"LlamaTokenizer\", \"legacy\": true}", {3, 4, 3}, 3},
-        {"{\"tokenizer_class\": \"LlamaTokenizerFast\"}", {3, 4, 0}, 3},
+    static const struct beside cases[] = {
+        {"{}", NULL, NULL, {2, 0, 4, 3}, 4},
+        {"{\"tokenizer_class\": \"LlamaTokenizer\", \"legacy\": true}", NULL, NULL, {3, 4, 3}, 3},
+        {"{\"tokenizer_class\": \"LlamaTokenizerFast\"}", NULL, NULL, {3, 4, 0}, 3},
+        {"{\"tokenizer_class\": \"LlamaTokenizer\"}", NULL, "{\"model_type\": \"llama\"}", {3, 4, 0}, 3},
+        {"{\"tokenizer_class\": \"LlamaTokenizer\"}", NULL, "{\"model_type\": \"mistral\"}", {2, 0, 4, 3}, 4},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char directory[] = "/tmp/lorac-tokenizer-XXXXXX";
-        struct error err = {0};
-        struct ids ids = {0};
-        assert_non_null(mkdtemp(directory));
-        write_file(directory, "tokenizer.json", json);
-        write_file(directory, "tokenizer_config.json", cases[i].config);
-        struct tokenizer *tokenizer = tokenizer_load(directory, &err);
-        assert_non_null(tokenizer);
-        assert_true(tokenizer_encode(tokenizer, " a</s>a", 7, true, &ids, &err));
-        assert_int_equal(ids.count, cases[i].count);
-        assert_memory_equal(ids.id, cases[i].ids, ids.count * sizeof *ids.id);
-        ids_free(&ids);
-        tokenizer_free(tokenizer);
-        remove_file(directory, "tokenizer.json");
-        remove_file(directory, "tokenizer_config.json");
-        assert_int_equal(rmdir(directory), 0);
+        check_beside(LLAMA, " a</s>a", &cases[i]);
+    }
+}
+
+/* Flags by added_tokens_decoder; named tokens are added; add_bos_token means nothing beside a tokenizer.json. */
+static void special_tokens(void **state)
+{
+    (void)state;
+    static const char json[] = "{\"added_tokens\": [{\"id\": 3, \"content\": \"<s>\", \"special\": true}],"
+                               " \"model\": {\"vocab\": {\"a\": 0, \" \": 1, \"x\": 2}, \"merges\": []}}";
+    static const struct beside cases[] = {
+        {NULL, NULL, NULL, {0, 1, 3, 1, 2}, 5},
+        {"{\"bos_token\": \"<s>\", \"add_bos_token\": true}", NULL, NULL, {0, 1, 3, 1, 2}, 5},
+        {"{\"added_tokens_decoder\": {\"3\": {\"content\": \"<s>\", \"rstrip\": true}}}", NULL, NULL, {0, 1, 3, 2}, 4},
+        {"{\"added_tokens_decoder\": {\"3\": {\"content\": \"<s>\", \"lstrip\": true}}}", NULL, NULL, {0, 3, 1, 2}, 4},
+        {"{\"pad_token\": \" <s>\"}", NULL, NULL, {0, 4, 1, 2}, 4},
+        {"{\"additional_special_tokens\": [\"> \", \"a <\"]}", NULL, NULL, {5, 4, 2}, 3},
+        {NULL, "{\"unk_token\": {\"content\": \" x\", \"lstrip\": false}}", NULL, {0, 1, 3, 4}, 4},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        check_beside(json, "a <s> x", &cases[i]);
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refused),
-        cmocka_unit_test(missing_directory),
-        cmocka_unit_test(llama_class),
+        cmocka_unit_test(refused),     cmocka_unit_test(missing_directory), cmocka_unit_test(deeply_nested),
+        cmocka_unit_test(llama_class), cmocka_unit_test(special_tokens),
     };
     return cmocka_run_group_tests_name("loading tokenizers", tests, NULL, NULL);
 }

@@ -248,6 +248,8 @@ int main(void)
         "text/metaspace-always",
         "text/unknown-single",
         "text/unknown-fused",
+        "text/blanks",
+        "text/classes",
     };
     enum { COUNT = sizeof names / sizeof *names };
     struct CMUnitTest tests[COUNT];
