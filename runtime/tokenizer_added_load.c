@@ -10,7 +10,8 @@ static bool read_token(const cJSON *object, const char *path, struct added_token
 {
     *token = (struct added_token){0};
     if (!cJSON_IsObject(object)) {
-        return error_set(err, "%s: expected an object", path);
+        error_set(err, "%s: expected an object", path);
+        return false;
     }
     token->content = (char *)field_string(object, path, "content", err);
     if (!token->content ||

@@ -142,8 +142,7 @@ static void refused(void **state)
          NULL, "tokenizer.json: byte 0xC3 at byte 128 of the JSON is not valid UTF-8"},
         {"{" MODEL ", \"normalizer\": {\"type\": \"Prepend\", \"prepend\": \"x\\u0000\"}}", NULL,
          "tokenizer.json: \\u0000 at byte 129 of the JSON is not supported outside model.vocab and merges"},
-        {"{" MODEL
-         ", \"normalizer\": "
+        {"{" MODEL ", \"normalizer\": "
          "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Sequence\","
          "\"normalizers\":[{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Sequence\",\"normalizers\":[{\"type\":"
          "\"Sequence\",\"normalizers\":[{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Sequence\",\"normalizers\":"
@@ -174,11 +173,11 @@ static void refused(void **state)
         {"{" MODEL ", \"added_tokens\": [{\"id\": 3, \"content\": \"x\", \"special\": \"yes\"}]}", NULL,
          "tokenizer.json: added_tokens[0].special: expected true or false"},
         {"{" MODEL ", \"normalizer\": {\"type\": \"Lowercase\"}, \"added_tokens\": [{\"id\": 3, \"content\": \"X\"}, "
-                   "{\"id\": 4, \"content\": \"x\"}]}",
+         "{\"id\": 4, \"content\": \"x\"}]}",
          NULL, "tokenizer.json: added_tokens: 'X' and 'x' stand for the same text"},
         {"{" MODEL ", \"post_processor\": {\"type\": \"Sequence\", \"processors\": [{\"type\": \"BertProcessing\", "
-                   "\"cls\": [\"a\", 0], \"sep\": [\"b\", 1]}, {\"type\": \"BertProcessing\", \"cls\": [\"a\", 0], "
-                   "\"sep\": [\"b\", 1]}]}}",
+         "\"cls\": [\"a\", 0], \"sep\": [\"b\", 1]}, {\"type\": \"BertProcessing\", \"cls\": [\"a\", 0], "
+         "\"sep\": [\"b\", 1]}]}}",
          NULL, "tokenizer.json: post_processor.processors[1]: a second processor that adds tokens is not supported"},
         {"{" MODEL ", \"post_processor\": {\"type\": \"BertProcessing\", \"cls\": [\"a\", 7], \"sep\": [\"b\", 1]}}",
          NULL, "tokenizer.json: post_processor.cls: expected [token, id] with an id of the vocabulary"},
