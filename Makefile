@@ -16,12 +16,15 @@ ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
 
-# One compilation of generated/NAME/cpu.c per instruction set; the program picks one when it starts. `make backends=avx2 ...`
-# leaves the others out: quicker to build, runs on fewer machines. native is what this machine would pick.
-all_backends := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),avx512 avx2) portable
-backends := $(all_backends)
+# One compilation of generated/NAME/cpu.c per instruction set that its program.c lists; the program picks one when it starts.
+# `make backends=avx2 ...` leaves the others out: quicker to build, runs on fewer machines. native is what this machine would pick.
+known_backends := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),amx avx512 avx2) portable
+backends := $(known_backends)
 cpu_flags := $(shell grep -m 1 '^flags' /proc/cpuinfo 2>/dev/null)
-native := $(firstword $(filter $(all_backends),$(if $(filter avx512bw,$(cpu_flags)),avx512) $(if $(filter avx2,$(cpu_flags)),avx2) portable))
+native := $(filter $(known_backends),$(if $(filter amx_bf16,$(cpu_flags)),amx) \
+    $(firstword $(if $(filter avx512bw,$(cpu_flags)),avx512) $(if $(filter avx2,$(cpu_flags)),avx2) portable))
+march_amx := -march=x86-64-v4 -mavx512bf16 -mamx-tile -mamx-bf16 -mprefer-vector-width=512
+march_emulated := -march=x86-64-v4 -mprefer-vector-width=512 -DAMX_EMULATED
 march_avx512 := -march=x86-64-v4 -mprefer-vector-width=512
 march_avx2 := -march=x86-64-v3
 march_portable :=
@@ -115,8 +118,10 @@ endif
 ifdef name
 objects := $(build)/objects/$(name)
 plain_sources := $(filter-out generated/$(name)/cpu.c,$(wildcard generated/$(name)/*.c))
-program_objects := $(patsubst generated/$(name)/%.c,$(objects)/%.o,$(plain_sources)) $(foreach b,$(backends),$(objects)/cpu_$b.o) \
-    $(foreach b,$(filter-out $(backends),$(all_backends)),$(objects)/absent_$b.o)
+listed := $(filter $(known_backends),$(shell sed -n 's/^ *&backend_\(.*\),/\1/p' generated/$(name)/program.c 2>/dev/null))
+built := $(filter $(backends),$(listed))
+program_objects := $(patsubst generated/$(name)/%.c,$(objects)/%.o,$(plain_sources)) $(foreach b,$(built),$(objects)/cpu_$b.o) \
+    $(foreach b,$(filter-out $(built),$(listed)),$(objects)/absent_$b.o)
 
 compile: $(build)/$(name)
 	@:
@@ -192,15 +197,22 @@ $(train_tools) $(tools): %: %.o $(build)/runtime/liblorac.a
 	@$(CC) $(CFLAGS) $^ @$(libraries)/link-program -o $@
 
 # The programs that the tests run. generated/tiny is compiled as it was committed. The golden cases and those of partial
-# gradients are built for this machine's instruction set alone: the others are tested by the recipes' own programs.
+# gradients are built for this machine's instruction set alone: the others are tested by the recipes' own programs. As bf16 recipes
+# the golden cases are built for AMX, in the emulation that the selftest needs where the processor lacks it, and not at all below
+# AVX-512.
 test_recipes := $(filter-out recipes/tiny.lua,$(wildcard recipes/*.lua))
-test_cases := $(wildcard tests/data/cases/*/*.lua tests/data/partial/*.lua)
+golden_cases := $(wildcard tests/data/cases/*/*.lua)
+partial_cases := $(wildcard tests/data/partial/*.lua)
 programs: $(build)/lorac lib
 	@failed=0; \
 	build() { $(MAKE) "$$@" setup_done=1 || failed=1; }; \
 	build compile name=tiny; \
 	for r in $(test_recipes); do build recipe=$$r; done; \
-	for r in $(test_cases); do build recipe=$$r backends=$(native); done; \
+	for r in $(golden_cases) $(partial_cases); do build recipe=$$r backends='$(native)'; done; \
+	for r in $(if $(filter amx avx512,$(native)),$(golden_cases)); do \
+	    build recipe=$$r name=$$(basename $$r .lua)-bf16 set=train.bf16=true backends=amx \
+	        $(if $(filter amx,$(native)),,march_amx='$(march_emulated)'); \
+	done; \
 	exit $$failed
 
 # parts: which of tests/run.sh's parts to run (all); filter: only the tests of programs whose name contains it.

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Every file in these folders is a template and becomes a file of the same name. */
+/* Every file in these folders is a template and becomes a file of the same name, or none where nothing is left of it. */
 static const char *const folders[] = {"templates", "templates/cpu"};
 
 enum { FOLDERS = sizeof folders / sizeof *folders, MAX_OUTPUTS = 128 };
@@ -76,6 +76,24 @@ static void add_origin(struct output *output, const char *recipe)
     output->text = whole;
 }
 
+static void output_free(struct output *output)
+{
+    free(output->from);
+    free(output->text);
+}
+
+/* Templates of which this plan needs nothing leave no file. */
+static void drop_empty(struct outputs *outputs)
+{
+    int kept = 0;
+    for (int i = 0; i < outputs->count; i++)
+        if (outputs->items[i].text && !outputs->items[i].text[0])
+            output_free(&outputs->items[i]);
+        else
+            outputs->items[kept++] = outputs->items[i];
+    outputs->count = kept;
+}
+
 static bool render_all(const cJSON *plan, struct outputs *outputs, struct messages *messages)
 {
     const char *recipe = cJSON_GetObjectItemCaseSensitive(plan, "recipe")->valuestring;
@@ -84,12 +102,12 @@ static bool render_all(const cJSON *plan, struct outputs *outputs, struct messag
         struct output *output = &outputs->items[i];
         char *home = lorac_home(), *path = path_join(home, output->from);
         free(home);
-        if (template_render(path, plan, &output->text, messages))
-            add_origin(output, recipe);
-        else
-            fine = false;
+        fine = template_render(path, plan, &output->text, messages) && fine;
         free(path);
     }
+    drop_empty(outputs);
+    for (int i = 0; fine && i < outputs->count; i++)
+        add_origin(&outputs->items[i], recipe);
     return fine;
 }
 
@@ -142,10 +160,8 @@ bool emit_program(const struct plan *plan, const char *output_dir, struct messag
     cJSON *json = plan_to_json(plan);
     struct outputs outputs = {.count = 0};
     bool fine = render_all(json, &outputs, messages) && write_all(json, &outputs, output_dir, messages);
-    for (int i = 0; i < outputs.count; i++) {
-        free(outputs.items[i].from);
-        free(outputs.items[i].text);
-    }
+    for (int i = 0; i < outputs.count; i++)
+        output_free(&outputs.items[i]);
     cJSON_Delete(json);
     return fine;
 }

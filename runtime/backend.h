@@ -63,7 +63,7 @@ struct selftest_line {
 typedef void selftest_report(void *context, const struct selftest_line *line);
 
 struct backend {
-    const char *name; /* "avx512", "avx2", "portable" */
+    const char *name; /* "amx", "avx512", "avx2", "portable" */
     bool (*usable)(void);
     struct device *(*open)(const struct device_request *request, struct error *err);
     void (*close)(struct device *device);

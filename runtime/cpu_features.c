@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "cpu_features.h"
 
 bool cpu_runs_portable(void)
@@ -8,6 +9,8 @@ bool cpu_runs_portable(void)
 #if defined(__x86_64__)
 
 #    include <cpuid.h>
+#    include <sys/syscall.h>
+#    include <unistd.h>
 
 /* The two of x86-64-v3's features that compilers disagree on how to ask for by name. */
 static bool has_f16c_and_lzcnt(void)
@@ -31,6 +34,23 @@ bool cpu_runs_avx512(void)
            __builtin_cpu_supports("avx512vl");
 }
 
+/* Tiles are 8 KiB of state per thread, which Linux saves only for processes that have asked (arch_prctl(2)). */
+static bool tiles_granted(void)
+{
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+}
+
+bool cpu_runs_amx(void)
+{
+    enum { AMX_BF16 = 1 << 22, AMX_TILE = 1 << 24 }; /* in edx of leaf 7 */
+    enum { AVX512_BF16 = 1 << 5 };                   /* in eax of leaf 7, subleaf 1 */
+    unsigned eax, ebx, ecx, edx, more, unused;
+    return cpu_runs_avx512() && __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (edx & AMX_BF16) &&
+           (edx & AMX_TILE) && __get_cpuid_count(7, 1, &more, &ebx, &ecx, &unused) && (more & AVX512_BF16) &&
+           tiles_granted();
+}
+
 #else
 
 bool cpu_runs_avx2(void)
@@ -39,6 +59,11 @@ bool cpu_runs_avx2(void)
 }
 
 bool cpu_runs_avx512(void)
+{
+    return false;
+}
+
+bool cpu_runs_amx(void)
 {
     return false;
 }

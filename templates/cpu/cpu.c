@@ -409,7 +409,17 @@ static void rewind_cache(struct device *s, int length)
     s->length = length;
 }
 
+//@ if plan.weight_dtype == "bf16" then
+#if defined(__AMX_BF16__)
+#    define BACKEND_NAME "amx"
+#    define BACKEND_USABLE cpu_runs_amx
+#elif defined(AMX_EMULATED)
+#    define BACKEND_NAME "amx"
+#    define BACKEND_USABLE cpu_runs_avx512
+#elif defined(__AVX512F__)
+//@ else
 #if defined(__AVX512F__)
+//@ end
 #    define BACKEND_NAME "avx512"
 #    define BACKEND_USABLE cpu_runs_avx512
 #elif defined(__AVX2__)

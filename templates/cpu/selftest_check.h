@@ -46,6 +46,21 @@ static float *selftest_random(struct selftest *s, size_t n, float range)
     return x;
 }
 
+/* The same for what goes into matrix products: values that AMX, which rounds them to bfloat16, takes as they are. */
+static float *selftest_operand(struct selftest *s, size_t n, float range)
+{
+    float *x = selftest_random(s, n, range);
+//@ if plan.weight_dtype == "bf16" then
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, &x[i], sizeof bits);
+        bits &= 0xffff0000u;
+        memcpy(&x[i], &bits, sizeof bits);
+    }
+//@ end
+    return x;
+}
+
 /* Zeroed; free() them. */
 static float *selftest_floats(size_t n)
 {

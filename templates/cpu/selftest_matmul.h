@@ -164,7 +164,7 @@ static void $(check)(struct selftest *s)
     for (size_t i = 0; i < (size_t)N * K; i++)
         floats[i] = (float)w.pool[i % WEIGHT_POOL];
 //@   end
-    float *x = selftest_random(s, (size_t)MOST_ROWS * K, 1), *dy = selftest_random(s, (size_t)MOST_ROWS * N, 1);
+    float *x = selftest_operand(s, (size_t)MOST_ROWS * K, 1), *dy = selftest_operand(s, (size_t)MOST_ROWS * N, 1);
     float *y = selftest_floats((size_t)MOST_ROWS * N), *one = selftest_floats((size_t)MOST_ROWS * N);
     float *dx = selftest_floats((size_t)MOST_ROWS * K), *dx_one = selftest_floats((size_t)MOST_ROWS * K);
 //@   if p.bias then

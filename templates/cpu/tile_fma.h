@@ -1,0 +1,191 @@
+/* Matrix products on vectors of floats.
+ *
+ * Blocks after Goto and van de Geijn 2008, with the roles of A and B exchanged, since W is the larger operand: a block of B
+ * (BLOCK_K x BLOCK_N) is packed into panels of TILE_COLS columns, widened to float on the way, and stays in the second-level
+ * cache while all rows of A pass over it; TILE_ROWS of them at a time are copied into the first-level cache, where their
+ * rows no longer lie a power of two apart, and multiplied with panel after panel. A tile of C is summed in registers.
+ */
+#ifndef LORAC_TILE_FMA_H
+#define LORAC_TILE_FMA_H
+
+#include "product.h"
+
+/* Two vectors of B and one broadcast element of A beside TILE_ROWS x 2 sums fill the registers: 28 + 3 of 32, or 12 + 3 of
+ * 16. */
+#if VL == 16
+#    define TILE_ROWS 14
+#else
+#    define TILE_ROWS 6
+#endif
+
+enum {
+    TILE_COLS = 2 * VL,
+    TILE_K = VL, /* blocks of k are multiples of it */
+    TILE_SPACE = (TILE_ROWS + VL - 1) / VL * VL, /* rows of memory for TILE_ROWS of A, in whole vectors */
+    BLOCK_K = 448,                  /* a tile of A, TILE_ROWS x BLOCK_K floats, leaves some of a 32 KiB cache to B */
+    BLOCK_N = VL == 16 ? 256 : 128, /* a block of B is 448 or 224 KiB */
+    PACK_AHEAD = 8,                 /* rows of B are asked for as many rows before they are packed */
+    PREFETCH_ROWS = 8,              /* rows of a panel of B are asked for as many multiplications ahead */
+};
+
+_Static_assert(BLOCK_K % VL == 0 && BLOCK_N % TILE_COLS == 0, "blocks are whole vectors and panels");
+
+static const double OPERAND_ROUNDING = 0; /* operands are multiplied as they are */
+
+/* ---- the register tile ---- */
+
+/* sums [rows][TILE_COLS] = a [rows][kc] (row stride BLOCK_K) times b [kc][vectors * VL]. Meanwhile what lies at ahead[0] and
+ * ahead[1], kc floats each, is fetched into the second-level cache. */
+ALWAYS_INLINE void tile_rows(float *sums, const float *a, const float *b, int kc, const float *const ahead[2], int rows,
+                             int vectors)
+{
+    vec sum[TILE_ROWS][2];
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; v++)
+            sum[i][v] = (vec){0};
+#pragma GCC unroll 1
+    for (int k = 0; k < kc; k++) {
+        __builtin_prefetch(ahead[0] + k, 0, 2);
+        __builtin_prefetch(ahead[1] + k, 0, 2);
+        vec right[2];
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; v++) {
+            right[v] = vec_load(b + v * VL);
+            __builtin_prefetch(b + (PREFETCH_ROWS * vectors + v) * VL);
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < rows; i++) {
+            vec left = vec_splat(a[i * BLOCK_K + k]);
+#pragma GCC unroll 2
+            for (int v = 0; v < vectors; v++)
+                sum[i][v] = vec_fma(left, right[v], sum[i][v]);
+        }
+        b += vectors * VL;
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; v++)
+            vec_store(sums + i * TILE_COLS + v * VL, sum[i][v]);
+}
+
+//@ for vectors = 1, 2 do
+/* tile_rows for every number of rows that there is room for, and panels $(vectors) vectors wide. */
+NOINLINE void tile_$(vectors)(float *sums, const float *a, const float *b, int kc, const float *const ahead[2], int rows)
+{
+    switch (rows) {
+//@   for rows = 1, 14 do
+//@     if rows == 7 then
+#if TILE_ROWS == 14
+//@     end
+    case $(rows):
+        tile_rows(sums, a, b, kc, ahead, $(rows), $(vectors));
+        break;
+//@   end
+#endif
+    }
+}
+
+//@ end
+/* ---- packing ---- */
+
+/* to [columns][rows] (row stride to_stride) = transpose of `from` [rows][columns] at (row, column). */
+ALWAYS_INLINE void transpose(float *to, int to_stride, struct operand from, int row, int column, int rows, int columns)
+{
+    int whole_rows = rows / VL * VL;
+    for (int j = 0; j < columns; j += VL) {
+        int count = columns - j < VL ? columns - j : VL;
+        for (int i = 0; i < whole_rows; i += VL) {
+            vec block[VL];
+#pragma GCC unroll 16
+            for (int l = 0; l < VL; l++) {
+                block[l] = operand_load(from, row + i + l, column + j, count);
+                operand_prefetch(from, row + i + VL + l, column + j);
+            }
+            vec_transpose(block);
+#pragma GCC unroll 16
+            for (int l = 0; l < VL; l++)
+                if (l < count)
+                    vec_store(to + (size_t)(j + l) * to_stride + i, block[l]);
+        }
+        for (int i = whole_rows; i < rows; i++)
+            for (int l = 0; l < count; l++)
+                to[(size_t)(j + l) * to_stride + i] = operand_element(from, row + i, column + j + l);
+    }
+}
+
+/* block = B [k0 .. k0 + kc)[n0 .. n0 + columns) in panels [kc][width], with zeros in the columns beyond. */
+ALWAYS_INLINE void pack_block(float *block, struct operand b, int k0, int kc, int n0, int columns, int width)
+{
+    int whole = columns / width * width;
+    if (whole < columns)
+        memset(block + (size_t)whole * kc, 0, (size_t)kc * width * sizeof *block);
+    for (int n = 0; b.transposed && n < columns; n += width)
+        transpose(block + (size_t)n * kc, width, b, n0 + n, k0, columns - n < width ? columns - n : width, kc);
+    for (int k = 0; !b.transposed && k < kc; k++) {
+        float *to = block + (size_t)k * width;
+        for (int n = 0; n < columns; n += VL) {
+            vec v = operand_load(b, k0 + k, n0 + n, columns - n < VL ? columns - n : VL);
+            vec_store(to + (size_t)(n / width * width) * kc + n % width, v);
+            operand_prefetch(b, k0 + k + PACK_AHEAD, n0 + n);
+        }
+    }
+}
+
+/* tile [rows][kc] (row stride BLOCK_K) = A [m0 .. m0 + rows)[k0 .. k0 + kc). */
+ALWAYS_INLINE void copy_rows(float *tile, struct operand a, int m0, int rows, int k0, int kc)
+{
+    if (a.transposed) {
+        transpose(tile, BLOCK_K, a, k0, m0, kc, rows);
+        return;
+    }
+    for (int i = 0; i < rows; i++) {
+        const float *from = (const float *)a.data + (size_t)(m0 + i) * a.stride + k0;
+        const int whole = kc / VL * VL;
+        for (int k = 0; k < whole; k += VL)
+            vec_store(tile + i * BLOCK_K + k, vec_load(from + k));
+        for (int k = whole; k < kc; k++)
+            tile[i * BLOCK_K + k] = from[k];
+    }
+}
+
+/* ---- blocks ---- */
+
+/* What tile (m, j) has fetched while it is computed: two of the rows of A that the next tile begins with. */
+ALWAYS_INLINE void choose_ahead(const float *ahead[2], const float *tile, struct product p, int m, int m1, int panel,
+                                int k)
+{
+    for (int l = 0; l < 2; l++) {
+        int row = m + 2 * panel + l;
+        ahead[l] = p.a.transposed || row >= m1 ? tile : (const float *)p.a.data + (size_t)row * p.a.stride + k;
+    }
+}
+
+/* One thread's part: rows [m0, m1) and columns [n0, n1) of C. */
+ALWAYS_INLINE void matmul_part(struct product p, int m0, int m1, int n0, int n1)
+{
+    _Alignas(64) float block[BLOCK_N * BLOCK_K];
+    _Alignas(64) float tile[TILE_SPACE * BLOCK_K];
+    _Alignas(64) float sums[TILE_ROWS * TILE_COLS];
+    const int width = p.N <= VL ? VL : TILE_COLS, tiles = (m1 - m0 + TILE_ROWS - 1) / TILE_ROWS;
+    for (int n = n0; n < n1; n += BLOCK_N)
+        for (int k = 0; k < p.K; k += p.block_k) {
+            int columns = n1 - n < BLOCK_N ? n1 - n : BLOCK_N, kc = p.K - k < p.block_k ? p.K - k : p.block_k;
+            pack_block(block, p.b, k, kc, n, columns, width);
+            for (int i = 0; i < tiles; i++) {
+                int m = m0 + (int)((int64_t)(m1 - m0) * i / tiles);
+                int rows = m0 + (int)((int64_t)(m1 - m0) * (i + 1) / tiles) - m;
+                copy_rows(tile, p.a, m, rows, k, kc);
+                for (int j = 0; j < columns; j += width) {
+                    const float *ahead[2];
+                    choose_ahead(ahead, tile, p, m + rows, m1, j / width, k);
+                    (width == VL ? tile_1 : tile_2)(sums, tile, block + (size_t)j * kc, kc, ahead, rows);
+                    finish_tile(p, sums, TILE_COLS, m, rows, n + j, columns - j < width ? columns - j : width, k == 0);
+                }
+            }
+        }
+}
+
+#endif
