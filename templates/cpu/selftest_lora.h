@@ -128,10 +128,11 @@ static void check_added(struct selftest *s, const char *kernel, const char *shap
     free(base);
 }
 
-/* Products follow each other: by A, by B, with DoRA by W as well. */
+/* Products follow each other: by A, by B, with DoRA by W as well. Where operands are rounded, a product is off by two roundings, and a
+ * sum in which few large products cancel by some times as much of its own size. */
 static double lora_limit(const struct lora_case *c, double length)
 {
-    return reference_limit(length, 8 + sqrt((double)c->in + c->r + c->out)) + 4 * OPERAND_ROUNDING;
+    return reference_limit(length, 8 + sqrt((double)c->in + c->r + c->out)) + 8 * OPERAND_ROUNDING;
 }
 
 static void check_lora_fwd(struct selftest *s, const char *kernel, const struct lora_case *c, bool dropout)

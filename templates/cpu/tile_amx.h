@@ -6,9 +6,9 @@
  * it a column. Eight tile registers hold 2 x 2 tiles of C and two each of A and B, so that four multiplications follow four
  * loads.
  *
- * A block of B (BLOCK_K x BLOCK_N) is brought into tiles and stays in the second-level cache while all rows of A pass over it,
- * TILE_ROWS at a time, brought into tiles likewise. k is taken in strips short enough for the strip of A to stay in the
- * first-level cache; a tile of C rests in `sums` from strip to strip.
+ * A block of B, as many columns as BLOCK_WORDS hold, is brought into tiles and stays in the second-level cache while all rows of
+ * A pass over it, TILE_ROWS at a time, brought into tiles likewise. k is taken in strips short enough for the strip of A to stay
+ * in the first-level cache, into which B's panels are fetched ahead; a tile of C rests in `sums` from strip to strip.
  */
 #ifndef LORAC_TILE_AMX_H
 #define LORAC_TILE_AMX_H
@@ -21,8 +21,10 @@ enum {
     TILE_K = 32,
     TILE_WORDS = 256,
     BLOCK_K = 1024,
-    BLOCK_N = 512, /* a block of B is 1 MiB */
-    STRIP = 16,    /* tiles of k: 32 KiB of A and as much of B's panel */
+    BLOCK_WORDS = 3 << 17, /* 1.5 MiB of B, of a second-level cache of 2 MiB */
+    BLOCK_COLS = 1024,     /* at most: sums are 128 KiB then */
+    STRIP = 14,            /* tiles of k: 28 KiB of A */
+    AHEAD = 2,             /* tiles of k that B is fetched ahead */
 };
 
 static const double OPERAND_ROUNDING = 0x1p-8; /* relative, of each operand */
@@ -54,6 +56,14 @@ ALWAYS_INLINE void tiles_close(void)
     __asm__ volatile("tilerelease" ::);
 }
 
+/* Asks for half a tile, 8 lines. */
+ALWAYS_INLINE void fetch_lines(const uint32_t *from)
+{
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++)
+        __builtin_prefetch(from + i * 16);
+}
+
 /* sums [TILE_ROWS][TILE_COLS] = (or, with `add`, +=) a times b, of `steps` tiles of k: a and b [steps][2][TILE_WORDS]. */
 ALWAYS_INLINE void multiply_tiles(float *sums, const uint32_t *a, const uint32_t *b, int steps, bool add)
 {
@@ -71,13 +81,18 @@ ALWAYS_INLINE void multiply_tiles(float *sums, const uint32_t *a, const uint32_t
         TILE_ZERO(3);
     }
     for (const uint32_t *end = a + (size_t)steps * 2 * TILE_WORDS; a < end; a += 2 * TILE_WORDS, b += 2 * TILE_WORDS) {
+        const uint32_t *next = b + AHEAD * 2 * TILE_WORDS;
         TILE_LOAD(6, b, 64);
         TILE_LOAD(4, a, 64);
+        fetch_lines(next);
         TILE_MULTIPLY_ADD(0, 4, 6);
         TILE_LOAD(7, b + TILE_WORDS, 64);
+        fetch_lines(next + TILE_WORDS / 2);
         TILE_MULTIPLY_ADD(1, 4, 7);
         TILE_LOAD(5, a + TILE_WORDS, 64);
+        fetch_lines(next + TILE_WORDS);
         TILE_MULTIPLY_ADD(2, 5, 6);
+        fetch_lines(next + TILE_WORDS * 3 / 2);
         TILE_MULTIPLY_ADD(3, 5, 7);
     }
     TILE_STORE(sums, LINE, 0);
@@ -160,61 +175,71 @@ ALWAYS_INLINE vec pairs_along(struct operand o, int row, int column, int count)
     return (vec)narrow(first, (vec)_mm512_maskz_loadu_ps((__mmask16)first_bits(count - 16), from + 16));
 }
 
-/* Pairs (row, column + l), (row + 1, column + l) of `o`, of `count` columns (16 at most) and of `rows` rows (2 at most); zeros
- * beyond. */
-ALWAYS_INLINE vec pairs_across(struct operand o, int row, int column, int rows, int count)
+/* Of columns `column` to column + 31 of rows `row` and row + 1, pairs (row, c), (row + 1, c): those of the first 16 columns to
+ * to[0], of the others to to[1]. Zeros beyond `rows` (2) and `columns` (32). */
+ALWAYS_INLINE void pairs_across(vec to[2], struct operand o, int row, int column, int rows, int columns)
 {
     const size_t at = (size_t)row * o.stride + column;
-    const uint32_t upper = rows > 0 ? first_bits(count) : 0, lower = rows > 1 ? first_bits(count) : 0;
+    const uint32_t there = first_bits(columns), first = rows > 0 ? there : 0, second = rows > 1 ? there : 0;
+    ivec even, odd; /* 32 bfloat16 each */
     if (o.weights) {
         const weight_t *from = (const weight_t *)o.data + at;
-        const ivec even = (ivec)_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16((__mmask16)upper, from));
-        const ivec odd = (ivec)_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16((__mmask16)lower, from + o.stride));
-        return (vec)(even | odd << 16);
+        even = (ivec)_mm512_maskz_loadu_epi16(first, from);
+        odd = (ivec)_mm512_maskz_loadu_epi16(second, from + o.stride);
+    } else {
+        const float *from = (const float *)o.data + at;
+        even = narrow((vec)_mm512_maskz_loadu_ps((__mmask16)first, from),
+                      (vec)_mm512_maskz_loadu_ps((__mmask16)(first >> 16), from + 16));
+        from += o.stride;
+        odd = narrow((vec)_mm512_maskz_loadu_ps((__mmask16)second, from),
+                     (vec)_mm512_maskz_loadu_ps((__mmask16)(second >> 16), from + 16));
     }
-    const float *from = (const float *)o.data + at;
-    const vec even = (vec)_mm512_maskz_loadu_ps((__mmask16)upper, from);
-    const vec odd = (vec)_mm512_maskz_loadu_ps((__mmask16)lower, from + o.stride);
-    const ivec order = (ivec){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15} * 0x10001u + 0x100000u;
-    return (vec)_mm512_permutexvar_epi16((__m512i)order, (__m512i)narrow(even, odd));
+    /* Word l of the first result is elements l of even and of odd, which _mm512_permutex2var counts from 32. */
+    const ivec order = (ivec){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15} * 0x10001u + 0x200000u;
+    to[0] = (vec)_mm512_permutex2var_epi16((__m512i)even, (__m512i)order, (__m512i)odd);
+    to[1] = (vec)_mm512_permutex2var_epi16((__m512i)even, (__m512i)(order + 0x100010u), (__m512i)odd);
 }
 
-/* A tile of 16 lines (rows of A or columns of B) from `line` on and 32 k from `k` on; zeros beyond `lines` and `depth`. In
- * memory k runs along rows or across them; where that is not how the tile has it, the tile is turned. */
-ALWAYS_INLINE void fetch_tile(uint32_t *to, struct operand o, bool k_along, bool turn, int line, int lines, int k,
-                              int depth)
+/* Two tiles side by side, to [2][TILE_WORDS]: 32 lines (rows of A or columns of B) from `line` on and 32 k from `k` on; zeros
+ * beyond `lines` and `depth`. In memory k runs along rows or across them; where that is not how the tile has it, it is turned.
+ * What comes next is asked for meanwhile. */
+ALWAYS_INLINE void fetch_tiles(uint32_t *to, struct operand o, bool k_along, bool turn, int line, int lines, int k,
+                               int depth)
 {
-    vec rows[16];
-    for (int i = 0; i < TILE_K; i++)
-        if (!k_along)
-            operand_prefetch(o, k + TILE_K + i, line);
-        else if (i < 16)
-            operand_prefetch(o, line + 16 + i, k);
-#pragma GCC unroll 16
-    for (int i = 0; i < 16; i++)
-        rows[i] = k_along ? pairs_along(o, line + i, k, i < lines ? depth : 0)
-                          : pairs_across(o, k + 2 * i, line, depth - 2 * i, lines < 16 ? lines : 16);
-    if (turn)
-        vec_transpose(rows);
-#pragma GCC unroll 16
-    for (int i = 0; i < 16; i++)
-        memcpy(to + i * 16, &rows[i], sizeof rows[i]);
+    vec tile[2][16];
+    if (k_along)
+        for (int i = 0; i < 32; i++) {
+            tile[i / 16][i % 16] = pairs_along(o, line + i, k, i < lines ? depth : 0);
+            operand_prefetch(o, line + 32 + i, k);
+        }
+    else
+        for (int i = 0; i < 16; i++) {
+            vec pairs[2];
+            pairs_across(pairs, o, k + 2 * i, line, depth - 2 * i, lines);
+            tile[0][i] = pairs[0];
+            tile[1][i] = pairs[1];
+            operand_prefetch(o, k + TILE_K + 2 * i, line);
+            operand_prefetch(o, k + TILE_K + 2 * i + 1, line);
+        }
+    for (int half = 0; half < 2; half++) {
+        if (turn)
+            vec_transpose(tile[half]);
+        memcpy(to + half * TILE_WORDS, tile[half], sizeof tile[half]);
+    }
 }
 
 /* to [steps][2][TILE_WORDS] = TILE_ROWS rows of A from m on, `rows` of them there. */
 ALWAYS_INLINE void fetch_rows(uint32_t *to, struct operand a, int m, int rows, int k, int depth)
 {
-    for (; depth > 0; depth -= TILE_K, k += TILE_K)
-        for (int half = 0; half < TILE_ROWS; half += 16, to += TILE_WORDS)
-            fetch_tile(to, a, !a.transposed, a.transposed, m + half, rows - half, k, depth);
+    for (; depth > 0; depth -= TILE_K, k += TILE_K, to += 2 * TILE_WORDS)
+        fetch_tiles(to, a, !a.transposed, a.transposed, m, rows, k, depth);
 }
 
 /* to [steps][2][TILE_WORDS] = TILE_COLS columns of B from n on, `columns` of them there. */
 ALWAYS_INLINE void fetch_panel(uint32_t *to, struct operand b, int n, int columns, int k, int depth)
 {
-    for (; depth > 0; depth -= TILE_K, k += TILE_K)
-        for (int half = 0; half < TILE_COLS; half += 16, to += TILE_WORDS)
-            fetch_tile(to, b, b.transposed, b.transposed, n + half, columns - half, k, depth);
+    for (; depth > 0; depth -= TILE_K, k += TILE_K, to += 2 * TILE_WORDS)
+        fetch_tiles(to, b, b.transposed, b.transposed, n, columns, k, depth);
 }
 
 /* ---- blocks ---- */
@@ -242,13 +267,15 @@ ALWAYS_INLINE void multiply_rows(struct product p, const uint32_t *rows_of_a, co
 /* One thread's part: rows [m0, m1) and columns [n0, n1) of C. */
 ALWAYS_INLINE void matmul_part(struct product p, int m0, int m1, int n0, int n1)
 {
-    _Alignas(64) uint32_t block[BLOCK_N * BLOCK_K / 2];
+    _Alignas(64) uint32_t block[BLOCK_WORDS];
     _Alignas(64) uint32_t tile[TILE_ROWS * BLOCK_K / 2];
-    _Alignas(64) float sums[BLOCK_N * TILE_ROWS];
+    _Alignas(64) float sums[BLOCK_COLS * TILE_ROWS];
+    const int most_steps = (smaller(p.block_k, p.K) + TILE_K - 1) / TILE_K;
+    const int width = smaller(BLOCK_WORDS / (most_steps * 2 * TILE_WORDS) * TILE_COLS, BLOCK_COLS);
     tiles_open();
-    for (int n = n0; n < n1; n += BLOCK_N)
+    for (int n = n0; n < n1; n += width)
         for (int k = 0; k < p.K; k += p.block_k) {
-            const int columns = smaller(BLOCK_N, n1 - n), depth = smaller(p.block_k, p.K - k);
+            const int columns = smaller(width, n1 - n), depth = smaller(p.block_k, p.K - k);
             const int steps = (depth + TILE_K - 1) / TILE_K;
             for (int j = 0; j < columns; j += TILE_COLS)
                 fetch_panel(block + (size_t)j * steps * TILE_K / 2, p.b, n + j, columns - j, k, depth);
