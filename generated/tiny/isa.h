@@ -17,17 +17,13 @@
 #    include <immintrin.h>
 #endif
 
-/* VL: lanes. TILE_ROWS: rows of the matrix product's register tile (two vectors wide), which with two vectors of the right
- * operand and one broadcast element fill the registers: 28 + 3 of 32, or 12 + 3 of 16. */
+/* VL: lanes. */
 #if defined(__AVX512F__)
 #    define VL 16
-#    define TILE_ROWS 14
 #elif defined(__AVX2__) && defined(__FMA__)
 #    define VL 8
-#    define TILE_ROWS 6
 #else
 #    define VL 4
-#    define TILE_ROWS 6
 #endif
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))

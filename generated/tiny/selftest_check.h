@@ -47,6 +47,13 @@ static float *selftest_random(struct selftest *s, size_t n, float range)
     return x;
 }
 
+/* The same for what goes into matrix products: values that AMX, which rounds them to bfloat16, takes as they are. */
+static float *selftest_operand(struct selftest *s, size_t n, float range)
+{
+    float *x = selftest_random(s, n, range);
+    return x;
+}
+
 /* Zeroed; free() them. */
 static float *selftest_floats(size_t n)
 {

@@ -114,7 +114,7 @@ static void check_matmul_qkv_proj(struct selftest *s)
 {
     enum { N = QKV, K = HIDDEN };
     struct selftest_matrix w = selftest_matrix(s, N, K);
-    float *x = selftest_random(s, (size_t)MOST_ROWS * K, 1), *dy = selftest_random(s, (size_t)MOST_ROWS * N, 1);
+    float *x = selftest_operand(s, (size_t)MOST_ROWS * K, 1), *dy = selftest_operand(s, (size_t)MOST_ROWS * N, 1);
     float *y = selftest_floats((size_t)MOST_ROWS * N), *one = selftest_floats((size_t)MOST_ROWS * N);
     float *dx = selftest_floats((size_t)MOST_ROWS * K), *dx_one = selftest_floats((size_t)MOST_ROWS * K);
     for (int i = 0; i < ROW_COUNTS; i++) {
@@ -149,7 +149,7 @@ static void check_matmul_o_proj(struct selftest *s)
 {
     enum { N = HIDDEN, K = Q_WIDTH };
     struct selftest_matrix w = selftest_matrix(s, N, K);
-    float *x = selftest_random(s, (size_t)MOST_ROWS * K, 1), *dy = selftest_random(s, (size_t)MOST_ROWS * N, 1);
+    float *x = selftest_operand(s, (size_t)MOST_ROWS * K, 1), *dy = selftest_operand(s, (size_t)MOST_ROWS * N, 1);
     float *y = selftest_floats((size_t)MOST_ROWS * N), *one = selftest_floats((size_t)MOST_ROWS * N);
     float *dx = selftest_floats((size_t)MOST_ROWS * K), *dx_one = selftest_floats((size_t)MOST_ROWS * K);
     float *residual = selftest_random(s, (size_t)MOST_ROWS * N, 1);
@@ -185,7 +185,7 @@ static void check_matmul_gate_up_proj(struct selftest *s)
 {
     enum { N = GATE_UP, K = HIDDEN };
     struct selftest_matrix w = selftest_matrix(s, N, K);
-    float *x = selftest_random(s, (size_t)MOST_ROWS * K, 1), *dy = selftest_random(s, (size_t)MOST_ROWS * N, 1);
+    float *x = selftest_operand(s, (size_t)MOST_ROWS * K, 1), *dy = selftest_operand(s, (size_t)MOST_ROWS * N, 1);
     float *y = selftest_floats((size_t)MOST_ROWS * N), *one = selftest_floats((size_t)MOST_ROWS * N);
     float *dx = selftest_floats((size_t)MOST_ROWS * K), *dx_one = selftest_floats((size_t)MOST_ROWS * K);
     for (int i = 0; i < ROW_COUNTS; i++) {
@@ -220,7 +220,7 @@ static void check_matmul_down_proj(struct selftest *s)
 {
     enum { N = HIDDEN, K = INTERMEDIATE };
     struct selftest_matrix w = selftest_matrix(s, N, K);
-    float *x = selftest_random(s, (size_t)MOST_ROWS * K, 1), *dy = selftest_random(s, (size_t)MOST_ROWS * N, 1);
+    float *x = selftest_operand(s, (size_t)MOST_ROWS * K, 1), *dy = selftest_operand(s, (size_t)MOST_ROWS * N, 1);
     float *y = selftest_floats((size_t)MOST_ROWS * N), *one = selftest_floats((size_t)MOST_ROWS * N);
     float *dx = selftest_floats((size_t)MOST_ROWS * K), *dx_one = selftest_floats((size_t)MOST_ROWS * K);
     float *residual = selftest_random(s, (size_t)MOST_ROWS * N, 1);
@@ -256,7 +256,7 @@ static void check_matmul_lm_head(struct selftest *s)
 {
     enum { N = VOCAB, K = HIDDEN };
     struct selftest_matrix w = selftest_matrix(s, N, K);
-    float *x = selftest_random(s, (size_t)MOST_ROWS * K, 1), *dy = selftest_random(s, (size_t)MOST_ROWS * N, 1);
+    float *x = selftest_operand(s, (size_t)MOST_ROWS * K, 1), *dy = selftest_operand(s, (size_t)MOST_ROWS * N, 1);
     float *y = selftest_floats((size_t)MOST_ROWS * N), *one = selftest_floats((size_t)MOST_ROWS * N);
     float *dx = selftest_floats((size_t)MOST_ROWS * K), *dx_one = selftest_floats((size_t)MOST_ROWS * K);
     for (int i = 0; i < ROW_COUNTS; i++) {

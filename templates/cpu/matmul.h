@@ -94,7 +94,8 @@ static inline void matmul_nt(float *c, int c_stride, const float *a, int a_strid
                              int K, float alpha, bool accumulate, const float *bias, const float *residual)
 {
     const struct operand left = {a, a_stride, false, false};
-    const struct product p = {c, c_stride, left, b, M, N, K, even_block(K, BLOCK_K, TILE_K), alpha, accumulate, bias, residual};
+    const struct product p = {c,     c_stride,   left, b,       M, N, K, even_block(K, BLOCK_K, TILE_K),
+                              alpha, accumulate, bias, residual};
     (b.weights ? matmul_nt_weights : matmul_nt_floats)(p);
 }
 
@@ -103,7 +104,8 @@ static inline void matmul_nn(float *c, int c_stride, const float *a, int a_strid
                              int K, float alpha, bool accumulate)
 {
     const struct operand left = {a, a_stride, false, false};
-    const struct product p = {c, c_stride, left, b, M, N, K, even_block(K, BLOCK_K, TILE_K), alpha, accumulate, NULL, NULL};
+    const struct product p = {c,     c_stride,   left, b,   M, N, K, even_block(K, BLOCK_K, TILE_K),
+                              alpha, accumulate, NULL, NULL};
     (b.weights ? matmul_nn_weights : matmul_nn_floats)(p);
 }
 

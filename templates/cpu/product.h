@@ -64,7 +64,8 @@ struct product {
 
 /* Puts finished sums [rows][stride] of one block of k into C at (m0, n0). The first block stores and adds bias and
  * residual, unless C is accumulated into. */
-ALWAYS_INLINE void finish_tile(struct product p, const float *sums, int stride, int m0, int rows, int n0, int columns, bool first)
+ALWAYS_INLINE void finish_tile(struct product p, const float *sums, int stride, int m0, int rows, int n0, int columns,
+                               bool first)
 {
     bool add = p.accumulate || !first;
     for (int i = 0; i < rows; i++, sums += stride) {

@@ -37,8 +37,8 @@ static const double OPERAND_ROUNDING = 0x1p-8; /* relative, of each operand */
         __asm__ volatile("tileloadd (%0,%1,1), %%tmm" #tile ::"r"(from), "r"((size_t)(stride)) : "memory")
 #    define TILE_STORE(to, stride, tile)                                                                               \
         __asm__ volatile("tilestored %%tmm" #tile ", (%0,%1,1)" ::"r"(to), "r"((size_t)(stride)) : "memory")
-#    define TILE_ZERO(tile) __asm__ volatile("tilezero %%tmm" #tile ::)
-#    define TILE_MULTIPLY_ADD(c, a, b) __asm__ volatile("tdpbf16ps %%tmm" #b ", %%tmm" #a ", %%tmm" #c ::)
+#    define TILE_ZERO(tile) __asm__ volatile("tilezero %%tmm" #    tile ::)
+#    define TILE_MULTIPLY_ADD(c, a, b) __asm__ volatile("tdpbf16ps %%tmm" #    b ", %%tmm" #    a ", %%tmm" #    c ::)
 
 /* All eight registers are 16 lines of 64 bytes. To be called by every thread before it multiplies. */
 ALWAYS_INLINE void tiles_open(void)
@@ -59,7 +59,7 @@ ALWAYS_INLINE void tiles_close(void)
 /* Asks for half a tile, 8 lines. */
 ALWAYS_INLINE void fetch_lines(const uint32_t *from)
 {
-#pragma GCC unroll 8
+#    pragma GCC unroll 8
     for (int i = 0; i < 8; i++)
         __builtin_prefetch(from + i * 16);
 }
@@ -107,9 +107,13 @@ ALWAYS_INLINE ivec narrow(vec first, vec second)
     return (ivec)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first);
 }
 #else /* AMX_EMULATED: the same in plain C, so that this file can be checked on machines without AMX */
-ALWAYS_INLINE void tiles_open(void) {}
+ALWAYS_INLINE void tiles_open(void)
+{
+}
 
-ALWAYS_INLINE void tiles_close(void) {}
+ALWAYS_INLINE void tiles_close(void)
+{
+}
 
 ALWAYS_INLINE float upper_half(uint32_t pair)
 {

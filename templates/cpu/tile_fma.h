@@ -20,7 +20,7 @@
 
 enum {
     TILE_COLS = 2 * VL,
-    TILE_K = VL, /* blocks of k are multiples of it */
+    TILE_K = VL,                                 /* blocks of k are multiples of it */
     TILE_SPACE = (TILE_ROWS + VL - 1) / VL * VL, /* rows of memory for TILE_ROWS of A, in whole vectors */
     BLOCK_K = 448,                  /* a tile of A, TILE_ROWS x BLOCK_K floats, leaves some of a 32 KiB cache to B */
     BLOCK_N = VL == 16 ? 256 : 128, /* a block of B is 448 or 224 KiB */
