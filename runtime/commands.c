@@ -184,7 +184,11 @@ static const struct option shared_options[] = {
      .type = OPTION_TEXT,
      .argument = "NAME",
      .help = "instruction set of the CPU; none given: the best that runs here"},
-    {.name = "threads", .type = OPTION_INT, .low = 1, .high = 4096, .help = "none given: as many as there are cores"},
+    {.name = "threads",
+     .type = OPTION_INT,
+     .low = 1,
+     .high = 4096,
+     .help = "none given: as many as there are cores; the environment's OMP_WAIT_POLICY (active, passive) is heeded"},
 };
 
 static int run_tokenize(const struct options *options, struct error *err)

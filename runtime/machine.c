@@ -8,6 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* libgomp reads the environment in a constructor of its own, which comes after those with a priority. */
+__attribute__((constructor(101))) static void set_waiting(void)
+{
+    if (!getenv("OMP_WAIT_POLICY") && !getenv("GOMP_SPINCOUNT"))
+        setenv("GOMP_SPINCOUNT", WAIT_SPINS, 1);
+}
+
 /* CPUs' worth of time per period, rounded up; 0 where there is no quota. */
 static int quota_cores(double quota, double period)
 {
