@@ -39,4 +39,7 @@ schema_reader read_bytes, read_four_bits, read_warmup, read_max_steps, read_data
 /* "the string 'x'", "0.5", "a table" (free() it). */
 char *schema_describe(const cJSON *value);
 
+/* A copy of a chat format's table with every field checked, or NULL after adding all mistakes (schema_chat.c). */
+cJSON *schema_chat(const cJSON *given, const struct recipe *recipe, struct messages *messages);
+
 #endif

@@ -92,7 +92,7 @@ void read_chat(const struct schema_field *field, const cJSON *value, struct reci
     if (!cJSON_IsObject(value))
         wrong(field, value, recipe, messages, "a chat format, such as require \"chat.chatml\" {}");
     else
-        *(cJSON **)place(field, recipe) = cJSON_Duplicate(value, true);
+        *(cJSON **)place(field, recipe) = schema_chat(value, recipe, messages);
 }
 
 /* "a whole number of at least 1", "a number of at least 0 and below 1" (free() it). */
