@@ -32,14 +32,14 @@ void graph_dump(const struct plan *plan, FILE *out)
         dump_layers(kind, out);
         dump_operations(&kind->graph, 0, kind->graph.forward_count, out);
     }
-    fprintf(out, "head: trained rows, %d at a time\n", plan->graph->head_rows);
+    fprintf(out, "head: trained rows, block by block\n");
     dump_operations(&plan->graph->head, 0, plan->graph->head.forward_count, out);
 }
 
 void backward_dump(const struct plan *plan, FILE *out)
 {
     const struct graph *head = &plan->graph->head;
-    fprintf(out, "head: trained rows, %d at a time\n", plan->graph->head_rows);
+    fprintf(out, "head: trained rows, block by block\n");
     dump_operations(head, head->forward_count, head->count, out);
     for (int i = plan->graph->kind_count - 1; i >= 0; i--) {
         const struct layer_kind *kind = &plan->graph->kinds[i];

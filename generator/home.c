@@ -1,4 +1,4 @@
-#define _POSIX_C_SOURCE 200809L /* readlink */
+#define _XOPEN_SOURCE 700 /* readlink, realpath */
 #include "passes.h"
 
 #include <stdlib.h>
@@ -33,4 +33,18 @@ char *lorac_home(void)
 {
     char path[4096];
     return format_text("%s", beside_executable(path, sizeof path) ? path : LORAC_HOME);
+}
+
+char *path_shown(const char *path)
+{
+    char *home = lorac_home(), *whole_home = realpath(home, NULL), *whole = realpath(path, NULL);
+    size_t length = whole_home ? strlen(whole_home) : 0;
+    const char *slash = strrchr(path, '/'), *shown = slash ? slash + 1 : path;
+    if (whole && length && strncmp(whole, whole_home, length) == 0 && whole[length] == '/')
+        shown = whole + length + 1;
+    char *copy = format_text("%s", shown);
+    free(home);
+    free(whole_home);
+    free(whole);
+    return copy;
 }

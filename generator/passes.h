@@ -27,4 +27,8 @@ bool emit_program(const struct plan *plan, const char *output_dir, struct messag
 /* The directory that holds templates/ and recipes/: the one above the executable's, or where lorac was built (free() it). */
 char *lorac_home(void);
 
+/* A file's path as generated text tells it, which must not depend on where things lie: from lorac_home on, or the base name of
+ * what lies elsewhere (free() it). */
+char *path_shown(const char *path);
+
 #endif

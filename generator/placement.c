@@ -144,6 +144,13 @@ static void no_such_module(const struct placing *p, const char *field, const cha
     bool plain = entry[strcspn(entry, "*+?()[]{}|^$\\")] == 0;
     const char *last = strrchr(entry, '.'), *near = plain ? suggest(last ? last + 1 : entry, names, SLOTS) : NULL;
     bool same = near && last && strcmp(near, last + 1) == 0;
+    if (plain && near && strcmp(near, entry) == 0) {
+        recipe_mistake(p->messages, &p->plan->recipe, field,
+                       "the string '%s' is a regular expression for whole names, such as "
+                       "model.layers.0.self_attn.q_proj, and matches none; a name goes into a list: { \"%s\" }",
+                       entry, entry);
+        return;
+    }
     recipe_mistake(p->messages, &p->plan->recipe, field,
                    "'%s' matches no module of this model%s%s%s\n"
                    "    linear modules here: q_proj k_proj v_proj o_proj gate_proj up_proj down_proj lm_head",

@@ -61,7 +61,7 @@ cJSON *plan_to_json(const struct plan *plan)
 {
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "name", plan->recipe.name);
-    cJSON_AddStringToObject(json, "recipe", plan->recipe.path);
+    add_text(json, "recipe", path_shown(plan->recipe.path));
     cJSON_AddItemToObject(json, "model", model_json(&plan->recipe.model));
     cJSON_AddItemToObject(json, "lora", lora_config_json(&plan->recipe.lora));
     cJSON_AddItemToObject(json, "train", train_json(&plan->recipe.train));

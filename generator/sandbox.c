@@ -1,5 +1,6 @@
 #include "sandbox.h"
 #include "../runtime/error.h"
+#include "sandbox_watch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,12 @@ static void count_instructions(lua_State *L, lua_Debug *ar)
     lua_error(L);
 }
 
+static bool has_address(lua_State *L, int index)
+{
+    int type = lua_type(L, index);
+    return type == LUA_TTABLE || type == LUA_TFUNCTION || type == LUA_TUSERDATA || type == LUA_TTHREAD;
+}
+
 /* Numbers before strings, each in ascending order; keys of other types stay as they are. */
 static int key_before(lua_State *L)
 {
@@ -83,6 +90,8 @@ static int sorted_pairs(lua_State *L)
     lua_pushnil(L);
     for (lua_Integer i = 1; lua_next(L, 1); i++) {
         lua_pop(L, 1);
+        if (has_address(L, -1))
+            return luaL_error(L, "pairs: a key is a %s, and such keys have no order", luaL_typename(L, -1));
         lua_pushvalue(L, -1);
         lua_rawseti(L, 2, i);
     }
@@ -95,9 +104,62 @@ static int sorted_pairs(lua_State *L)
     return 1;
 }
 
+/* The library's function, upvalue 1, in this very call, so that its errors name what the chunk called; its place is told should it
+ * never return. */
+static int watched(lua_State *L)
+{
+    struct sandbox *sandbox = sandbox_of(L);
+    note_place(sandbox);
+    if (sandbox->full_chunk >= 0)
+        sandbox_watch_place(sandbox->watch, sandbox->chunks.items[sandbox->full_chunk], sandbox->full_line);
+    return lua_tocfunction(L, lua_upvalueindex(1))(L);
+}
+
+static void watch_functions(lua_State *L, const char *table, const char *const *names)
+{
+    lua_getglobal(L, table);
+    for (; *names; names++) {
+        lua_getfield(L, -1, *names);
+        lua_pushcclosure(L, watched, 1);
+        lua_setfield(L, -2, *names);
+    }
+    lua_pop(L, 1);
+}
+
+/* tostring, but what has an address, another at each run, is its type's name alone. */
+static int text_of(lua_State *L)
+{
+    luaL_checkany(L, 1);
+    if (has_address(L, 1))
+        lua_pushstring(L, luaL_typename(L, 1));
+    else
+        luaL_tolstring(L, 1, NULL);
+    return 1;
+}
+
+/* string.format (upvalue 1) without addresses. */
+static int format(lua_State *L)
+{
+    const char *text = luaL_checkstring(L, 1);
+    for (const char *at = strchr(text, '%'); at; at = strchr(at + 1, '%')) {
+        at += 1 + strspn(at + 1, "-+ #0123456789.");
+        if (*at == 'p')
+            return luaL_error(L, "format: '%%p' would tell an address, which differs from run to run");
+        if (*at == 0)
+            break;
+    }
+    for (int i = 2; i <= lua_gettop(L); i++)
+        if (has_address(L, i)) {
+            lua_pushstring(L, luaL_typename(L, i));
+            lua_replace(L, i);
+        }
+    return lua_tocfunction(L, lua_upvalueindex(1))(L);
+}
+
 static int unknown_global(lua_State *L)
 {
-    return luaL_error(L, "'%s' is unknown: %s", luaL_tolstring(L, 2, NULL), lua_tostring(L, lua_upvalueindex(1)));
+    const char *name = has_address(L, 2) ? luaL_typename(L, 2) : luaL_tolstring(L, 2, NULL);
+    return luaL_error(L, "'%s' is unknown: %s", name, lua_tostring(L, lua_upvalueindex(1)));
 }
 
 static void remove_names(lua_State *L, const char *table, const char *const *names)
@@ -122,6 +184,8 @@ static void open_libraries(lua_State *L)
                                          "setmetatable",   "warn",   "xpcall",       NULL};
     static const char *const chance[] = {"random", "randomseed", NULL};
     static const char *const dump[] = {"dump", NULL};
+    static const char *const slow_strings[] = {"find", "match", "gmatch", "gsub", "rep", NULL};
+    static const char *const slow_tables[] = {"concat", "insert", "move", "remove", "sort", "unpack", NULL};
     for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
         luaL_requiref(L, libraries[i].name, libraries[i].func, 1);
         lua_pop(L, 1);
@@ -133,7 +197,15 @@ static void open_libraries(lua_State *L)
     lua_getfield(L, -1, "sort");
     lua_pushcclosure(L, sorted_pairs, 1);
     lua_setglobal(L, "pairs");
-    lua_pop(L, 1);
+    lua_getglobal(L, LUA_STRLIBNAME);
+    lua_getfield(L, -1, "format");
+    lua_pushcclosure(L, format, 1);
+    lua_setfield(L, -2, "format");
+    lua_pop(L, 2);
+    lua_pushcfunction(L, text_of);
+    lua_setglobal(L, "tostring");
+    watch_functions(L, LUA_STRLIBNAME, slow_strings);
+    watch_functions(L, LUA_TABLIBNAME, slow_tables);
 }
 
 void sandbox_open(struct sandbox *sandbox, size_t memory_limit, int instruction_limit, const char *what)
@@ -142,6 +214,7 @@ void sandbox_open(struct sandbox *sandbox, size_t memory_limit, int instruction_
     lua_State *L = lua_newstate(limited_allocate, sandbox);
     CHECK(L);
     sandbox->L = L;
+    sandbox->watch = sandbox_watch_open(SANDBOX_SECONDS);
     open_libraries(L);
     lua_pushglobaltable(L);
     lua_newtable(L);
@@ -159,6 +232,8 @@ void sandbox_close(struct sandbox *sandbox)
     sandbox->L = NULL;
     if (L)
         lua_close(L);
+    sandbox_watch_close(sandbox->watch);
+    sandbox->watch = NULL;
     string_list_free(&sandbox->chunks);
 }
 

@@ -1,6 +1,10 @@
 /* A Lua state for text that we did not write: recipes and templates. It has the language, string, table, math and utf8, but no
  * files, no programs, no clock, no chance, nothing that catches errors and no metatables, so that neither an endless loop nor a
- * greedy one can get away. What a chunk computes depends on nothing but its text: pairs visits keys in sorted order.
+ * greedy one can get away. What a chunk computes depends on nothing but its text: pairs visits keys in sorted order, and tables and
+ * functions have no text that would tell their address.
+ *
+ * Instructions are counted, but one call of string.find or table.move may take for ever: a chunk that has taken SANDBOX_SECONDS of
+ * processor time ends the process with a message on stderr and exit code 1.
  */
 #ifndef LORAC_SANDBOX_H
 #define LORAC_SANDBOX_H
@@ -13,12 +17,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+enum { SANDBOX_SECONDS = 5 };
+
+struct sandbox_watch; /* sandbox_watch.h */
+
 struct sandbox {
     lua_State *L;
     size_t used, memory_limit; /* bytes */
     int instruction_limit;
     struct string_list chunks; /* names of the loaded texts, for messages */
     int full_chunk, full_line; /* where memory ran out: index into chunks (-1: unknown) and line */
+    struct sandbox_watch *watch;
 };
 
 /* Opens a state that may hold memory_limit bytes and run instruction_limit instructions altogether. `what` says in messages what

@@ -87,9 +87,10 @@ bool schedule_pass(struct plan *plan, struct messages *messages)
     bool tried = memory->train_peak < kept || train->gradient_checkpointing != CHECKPOINTING_OFF;
     recipe_mistake(messages, &plan->recipe, "train.memory_budget",
                    "%.1f MiB wanted at most, but training needs %.1f MiB%s; a smaller per_device_train_batch_size or "
-                   "max_length, or a 16-bit base, would need less",
+                   "max_length%s would need less",
                    train->memory_budget / 0x1p20, (double)memory->train_peak / 0x1p20,
-                   tried ? " with every layer recomputed" : " (gradient_checkpointing = \"auto\" may save some)");
+                   tried ? " with every layer recomputed" : " (gradient_checkpointing = \"auto\" may save some)",
+                   train->bf16 || train->fp16 ? "" : ", or a 16-bit base (bf16 or fp16),");
     return false;
 }
 

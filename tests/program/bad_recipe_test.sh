@@ -57,3 +57,11 @@ test_values_that_are_no_numbers_are_refused() {
     refuse_recipe "--set lora.target_modules=: must be a list of module names, \"all-linear\" or a regular expression; found an empty table" \
         recipes/tiny.lua -o "$work/o" --set lora.target_modules=
 }
+
+# One call of a library function, in which no instruction of Lua is counted.
+test_a_call_that_never_returns_is_ended() {
+    local call
+    for call in move:2 pattern:2; do
+        refuse_recipe "$data/endless/${call%:*}.lua:${call#*:}: still running after 5 s of processor time: does it loop forever?" "$data/endless/${call%:*}.lua" -o "$work/out.d"
+    done
+}

@@ -110,7 +110,7 @@ test_a_memory_budget_is_kept_or_refused() {
     generate_text recipes/qwen-r64.lua --set train.gradient_checkpointing=auto --set train.memory_budget=2GiB
     expect_in "$work/schedule" "only the input kept"
     run "$(program lorac)" recipes/qwen-r64.lua --set train.gradient_checkpointing=auto --set train.memory_budget=1GiB -o "$work/no"
-    expect_error 1 "--set train.memory_budget=1GiB: 1024.0 MiB wanted at most, but training needs 1376.8 MiB with every layer recomputed; a smaller per_device_train_batch_size or max_length, or a 16-bit base, would need less
+    expect_error 1 "--set train.memory_budget=1GiB: 1024.0 MiB wanted at most, but training needs 1376.8 MiB with every layer recomputed; a smaller per_device_train_batch_size or max_length would need less
 lorac: 1 mistake, nothing written"
     expect_no_file "$work/no"
 }

@@ -1,0 +1,5 @@
+local function f()
+  return ("x"):rep(30):find((".-"):rep(30).."y")
+end
+f()
+return {}

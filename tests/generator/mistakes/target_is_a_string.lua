@@ -1,0 +1,4 @@
+return {
+  model = require "models.stories260K",
+  lora = { target_modules = "q_proj" },
+}
