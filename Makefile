@@ -95,6 +95,12 @@ $(build)/lorac: $(generator_objects) $(build)/runtime/liblorac.a
 # ---- a recipe's program ----
 
 ifdef recipe
+# What would be several words, patterns or commands in the rules below.
+unusable := " ' ` $$ : % \# ; & | \ * ? < > ( )
+ifneq ($(words $(recipe))$(strip $(foreach c,$(unusable),$(findstring $c,$(value recipe)))),1)
+$(error recipe="$(value recipe)": one name or path without spaces and characters such as quotes, colons and asterisks is expected; \
+    move or rename the file)
+endif
 recipe_file := $(if $(filter %.lua,$(recipe)),$(recipe),recipes/$(recipe).lua)
 set_hash := $(if $(strip $(set)),+$(shell echo '$(strip $(set))' | sha1sum | cut -c1-7))
 name := $(basename $(notdir $(recipe_file)))$(set_hash)

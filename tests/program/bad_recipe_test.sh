@@ -20,6 +20,18 @@ test_files_that_are_no_recipes_are_refused() {
     refuse 2 "lorac: which recipe? usage: lorac RECIPE.lua -o DIR [--set FIELD=VALUE]... [--dump=PASS]" "$(program lorac)" '' $out
 }
 
+# make stops at once, before it has made a folder or a file.
+test_paths_that_make_cannot_use_are_refused() {
+    mkdir "$work/a b"
+    for path in "$work/a b/x.lua" "$work/a  b/x.lua" "$work/a:b.lua" "$work/a%.lua" "it's" 'x"y' 'a;touch b' '*' 'a$(b)'; do
+        run ${MAKE:-make} recipe="$path" setup_done=1 build="$work/build"
+        expect_code 2
+        expect_equal "$(sed 's/^Makefile:[0-9]*: \*\*\* //' "$work/err")" \
+            "recipe=\"$path\": one name or path without spaces and characters such as quotes, colons and asterisks is expected; move or rename the file.  Stop."
+        expect_no_file "$work/build"
+    done
+}
+
 # A byte order mark and carriage returns are no mistake.
 test_a_recipe_from_windows_is_read() {
     { printf '\357\273\277' && sed 's/$/\r/' recipes/tiny.lua; } >"$work/tiny.lua"
