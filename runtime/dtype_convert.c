@@ -1,5 +1,6 @@
 #include "dtype_convert.h"
 
+#include <math.h>
 #include <string.h>
 
 static float as_float(uint32_t bits)
@@ -115,4 +116,30 @@ void convert_elements(void *to, enum dtype to_dtype, const void *from, enum dtyp
             convert_from_float(out + i, to_dtype, piece, count);
         }
     }
+}
+
+static bool has_infinity(const uint16_t *bits, uint16_t infinity, size_t n)
+{
+    int found = 0;
+#pragma omp simd reduction(| : found)
+    for (size_t i = 0; i < n; i++)
+        found |= (bits[i] & 0x7fff) == infinity;
+    return found;
+}
+
+bool conversion_overflowed(float *value, const void *to, enum dtype to_dtype, const void *from, enum dtype from_dtype,
+                           size_t n)
+{
+    if (to_dtype == DTYPE_F32 || to_dtype == from_dtype ||
+        !has_infinity(to, to_dtype == DTYPE_F16 ? 0x7c00 : 0x7f80, n))
+        return false;
+    size_t from_size = dtype_size(from_dtype);
+    for (size_t i = 0; i < n; i++) {
+        float after;
+        convert_to_float(value, (const char *)from + i * from_size, from_dtype, 1);
+        convert_to_float(&after, (const char *)to + 2 * i, to_dtype, 1);
+        if (isinf(after) && !isinf(*value))
+            return true;
+    }
+    return false;
 }

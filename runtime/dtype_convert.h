@@ -20,4 +20,8 @@ void convert_from_float(void *to, enum dtype dtype, const float *from, size_t n)
 /* Any to any; equal types are copied bit for bit. */
 void convert_elements(void *to, enum dtype to_dtype, const void *from, enum dtype from_dtype, size_t n);
 
+/* Whether a number became infinite on its way; *value is then the first such one. */
+bool conversion_overflowed(float *value, const void *to, enum dtype to_dtype, const void *from, enum dtype from_dtype,
+                           size_t n);
+
 #endif

@@ -121,6 +121,20 @@ static void print_bytes(const char *what, size_t bytes, const char *remark)
         printf("  %-22s %9.1f KiB  %s\n", what, (double)bytes / (1 << 10), remark);
 }
 
+/* In which types the program keeps the frozen weights and computes. */
+static const char *arithmetic(enum dtype weights)
+{
+    switch (weights) {
+    case DTYPE_BF16:
+        return "weights in BF16, products of them in BF16 on amx and in F32 elsewhere, all else in F32";
+    case DTYPE_F16:
+        return "weights in F16, computing in F32";
+    case DTYPE_F32:
+        break;
+    }
+    return "weights and computing in F32";
+}
+
 static void print_model(const struct program *program)
 {
     const struct model_config *model = &program->model;
@@ -134,10 +148,10 @@ static void print_model(const struct program *program)
            model->tie_word_embeddings ? ", head tied to the embedding" : "");
     printf("lora      r %d, alpha %g, dropout %g%s%s\n", lora->r, lora->lora_alpha, lora->lora_dropout,
            lora->use_rslora ? ", rank-stabilized" : "", lora->use_dora ? ", DoRA" : "");
-    printf("train     %d x %d tokens in %s, %d micro-batch%s a step, learning rate %g %s\n",
-           train->per_device_train_batch_size, train->max_length, dtype_name(train->dtype),
-           train->gradient_accumulation_steps, train->gradient_accumulation_steps == 1 ? "" : "es",
-           train->learning_rate, train->lr_scheduler_type);
+    printf("numbers   %s\n", arithmetic(train->dtype));
+    printf("train     %d x %d tokens, %d micro-batch%s a step, learning rate %g %s\n",
+           train->per_device_train_batch_size, train->max_length, train->gradient_accumulation_steps,
+           train->gradient_accumulation_steps == 1 ? "" : "es", train->learning_rate, train->lr_scheduler_type);
     printf("inference up to %d tokens of context\n\n", program->max_context);
 }
 

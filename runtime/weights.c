@@ -144,6 +144,17 @@ static bool read_columns(const struct weight_files *files, const struct job *job
     return true;
 }
 
+/* What a weight of this size would do is known: infinities, and then no numbers at all. */
+static bool refuse_overflow(const struct move *move, const struct job *job, float value, struct error *err)
+{
+    const char *wider = job->spec->dtype == DTYPE_F16 ? "train.fp16=false train.bf16=true" : "train.bf16=false";
+    return error_set(
+        err,
+        "%s: tensor '%s' has the value %g, which is too large for %s, in which this program keeps weights: "
+        "make the program again with set=\"%s\"",
+        weight_files_path(move->files, job->from), job->from->name, value, dtype_name(job->spec->dtype), wider);
+}
+
 static bool move_piece(const struct move *move, const struct job *job, size_t index, char *in, char *out,
                        struct error *err)
 {
@@ -159,7 +170,10 @@ static bool move_piece(const struct move *move, const struct job *job, size_t in
     if (!read)
         return false;
     if (from_dtype != spec->dtype) {
+        float lost;
         convert_elements(out, spec->dtype, in, from_dtype, rows * count);
+        if (conversion_overflowed(&lost, out, spec->dtype, in, from_dtype, rows * count))
+            return refuse_overflow(move, job, lost, err);
         char *swap = in;
         in = out;
         out = swap;

@@ -13,7 +13,7 @@ bool model_check(const struct program *program, const char *directory, struct er
 bool model_check_tensors(const struct program *program, const struct weight_files *files, const char *directory,
                          struct error *err);
 
-/* model_check, then every tensor of program->weights: found with its shape, converted to its memory dtype and uploaded
+/* model_check, then every tensor of program->weights: found with its shape, converted to its memory dtype (in which no number may become infinite) and uploaded
  * in pieces of bounded size by several threads at once (pieces never overlap). A tensor that is missing, has another
  * shape or that the program does not know is an error; what is known to be harmless is skipped (rotary_emb.inv_freq,
  * lm_head of a tied model). */

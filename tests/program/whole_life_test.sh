@@ -23,6 +23,7 @@ test_tiny_trains_resumes_and_merges() {
     write_samples "$work/eval.jsonl" 6
     succeed "$tiny" init-model --output "$model" --seed 3
     succeed "$tiny" info
+    expect_out "numbers   weights and computing in F32"
     succeed "$tiny" info --json
     train=("$tiny" train --model "$model" --data "$work/train.jsonl" --eval-data "$work/eval.jsonl" --learning-rate 0.01
         --logging-steps 1 --save-steps 4 --eval-steps 4 --num-train-epochs 4 --threads 2)

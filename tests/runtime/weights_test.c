@@ -8,6 +8,7 @@
 #include "output_file.h"
 #include "storage_fixture.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -69,6 +70,48 @@ static void wide_tensors_are_turned(void **state)
     free(entry.name);
     free(path);
     fixture_remove(directory);
+}
+
+/* Loads one number, `value` in a file of that type, into memory of another type. */
+static bool load_number(float value, enum dtype from, enum dtype to_dtype, struct error *err)
+{
+    char *directory = fixture_directory(), *path = path_join(directory, "x.safetensors"), stored[4];
+    struct tensor_entry entry = tensor_entry("x", from, 1, 0);
+    struct safetensors_writer *writer = safetensors_create(path, &entry, 1, err);
+    convert_from_float(stored, from, &value, 1);
+    safetensors_write(writer, stored, dtype_size(from));
+    assert_true(safetensors_finish(writer, err));
+    struct weight_files *files = weight_files_open_one(path, err);
+    struct tensor_spec spec = {.name = "x", .rows = 1, .dtype = to_dtype};
+    struct placed_tensor to = {.name = entry.name, .spec = &spec};
+    struct device *device = fixture_open();
+    bool loaded = tensor_load(files, files->tensors, &to, &fixture_backend, device, REGION_WEIGHTS, err);
+    weight_files_close(files);
+    fixture_backend.close(device);
+    free(entry.name);
+    free(path);
+    fixture_remove(directory);
+    return loaded;
+}
+
+static void numbers_too_large_for_the_memory_are_refused(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    assert_false(load_number(1e5f, DTYPE_BF16, DTYPE_F16, &err));
+    assert_non_null(strstr(err.text,
+                           "x.safetensors: tensor 'x' has the value 99840, which is too large for F16, in which this "
+                           "program keeps weights: make the program again with set=\"train.fp16=false "
+                           "train.bf16=true\""));
+    assert_false(load_number(-65520, DTYPE_F32, DTYPE_F16, &err));
+    assert_non_null(strstr(err.text, "tensor 'x' has the value -65520, which is too large for F16"));
+    assert_false(load_number(3.4e38f, DTYPE_F32, DTYPE_BF16, &err));
+    assert_non_null(strstr(err.text,
+                           "tensor 'x' has the value 3.4e+38, which is too large for BF16, in which this program "
+                           "keeps weights: make the program again with set=\"train.bf16=false\""));
+    assert_true(load_number(65519, DTYPE_F32, DTYPE_F16, &err));
+    assert_true(load_number(INFINITY, DTYPE_F32, DTYPE_F16, &err)); /* as it was: training says where it ends */
+    assert_true(load_number(3.4e38f, DTYPE_BF16, DTYPE_F32, &err));
 }
 
 /* Writes the base model again with one tensor left out, renamed, or given another shape. */
@@ -167,6 +210,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(weights_arrive),
         cmocka_unit_test(wide_tensors_are_turned),
+        cmocka_unit_test(numbers_too_large_for_the_memory_are_refused),
         cmocka_unit_test(wrong_models),
         cmocka_unit_test(missing_model),
     };
