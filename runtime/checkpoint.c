@@ -129,6 +129,8 @@ bool checkpoint_save(const struct checkpoint_source *source, const struct traine
     ok = ok && remove_checkpoint(whole, err);
     if (ok && rename(partial, whole) != 0)
         ok = error_set(err, "%s: cannot rename to %s: %s", partial, whole, strerror(errno));
+    if (ok)
+        sync_directory_of(whole);
     free(partial);
     free(whole);
     return ok && rotate(source, err);

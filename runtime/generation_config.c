@@ -41,15 +41,32 @@ static bool read_optional(cJSON **json, const struct session *session, const cha
     return !there || *json;
 }
 
-/* Whether there were any. */
-static bool add_eos(struct generation_config *config, const cJSON *json)
+/* The ids of eos_token_id in `json`, which is the model's file `name`: a number, a list of them, or null. */
+static bool add_eos(struct generation_config *config, const cJSON *json, const char *name,
+                    const struct session *session, struct error *err)
 {
     const cJSON *eos = cJSON_GetObjectItemCaseSensitive(json, "eos_token_id");
+    if (cJSON_IsNull(eos))
+        return true;
     for (const cJSON *id = cJSON_IsArray(eos) ? eos->child : eos; id; id = cJSON_IsArray(eos) ? id->next : NULL) {
-        if (cJSON_IsNumber(id) && id->valuedouble >= 0 && id->valuedouble <= INT32_MAX)
-            add_stop_id(config, (int32_t)id->valuedouble);
+        if (!cJSON_IsNumber(id) || id->valuedouble != (double)id->valueint) {
+            char *found = cJSON_PrintUnformatted(eos);
+            error_set(err, "%s/%s: eos_token_id: a token's id or a list of them is expected, found %.60s",
+                      session->model, name, found ? found : "nothing");
+            cJSON_free(found);
+            return false;
+        }
+        add_stop_id(config, (int32_t)id->valueint);
     }
-    return config->stop_id_count > 0;
+    return true;
+}
+
+/* generation_config.json's; where it has none, config.json's. */
+static bool read_eos(struct generation_config *config, const cJSON *generation, const cJSON *model,
+                     const struct session *session, struct error *err)
+{
+    return add_eos(config, generation, "generation_config.json", session, err) &&
+           (config->stop_id_count > 0 || add_eos(config, model, "config.json", session, err));
 }
 
 static void add_chat_stops(struct generation_config *config, const struct session *session)
@@ -114,10 +131,9 @@ bool generation_config_read(struct generation_config *config, const struct sessi
     *config = (struct generation_config){.max_new_tokens = (int)option_int(options, "max-new-tokens")};
     bool ok = read_optional(&generation, session, "generation_config.json", err) &&
               read_optional(&model, session, "config.json", err) &&
-              read_sampling(&config->sampling, generation, session, options, err);
+              read_sampling(&config->sampling, generation, session, options, err) &&
+              read_eos(config, generation, model, session, err);
     if (ok) {
-        if (!add_eos(config, generation))
-            add_eos(config, model);
         if (session->tokenizer)
             add_stop_id(config, tokenizer_eos(session->tokenizer));
         if (chat)
@@ -125,6 +141,8 @@ bool generation_config_read(struct generation_config *config, const struct sessi
     }
     cJSON_Delete(generation);
     cJSON_Delete(model);
+    if (!ok)
+        generation_config_free(config);
     return ok;
 }
 

@@ -70,9 +70,7 @@ static void output_free(struct output_file *file)
     free(file);
 }
 
-/* A rename lasts only once the directory is on disk too. File systems that cannot sync a directory need no such care.
- */
-static void sync_directory_of(const char *path)
+void sync_directory_of(const char *path)
 {
     char *directory = format_text("%s", path);
     char *slash = strrchr(directory, '/');

@@ -34,6 +34,10 @@ bool output_directory(const char *path, bool resume, struct error *err);
 /* Makes a directory, whatever it holds, with those above it. */
 bool make_directory(const char *path, struct error *err);
 
+/* Has the name `path`, fresh from a rename, on disk as well: syncs the directory that it is in. File systems that cannot sync a
+ * directory need no such care. */
+void sync_directory_of(const char *path);
+
 /* "dir/name"; free() it. */
 char *path_join(const char *directory, const char *name);
 

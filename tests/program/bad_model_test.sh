@@ -186,6 +186,13 @@ test_a_broken_generation_config_is_refused() {
     refuse_generation '{"do_sample":true,"temperature":-1}' ": temperature: a number from 0 to 1e+06 is expected, found -1"
     refuse_generation '{"do_sample":true,"top_p":1.5}' ": top_p: a number from 0 to 1 is expected, found 1.5"
     refuse_generation '{"do_sample":true,"top_k":"all"}' ": top_k: a number from 0 to 1e+09 is expected, found \"all\""
+    for found in '"x"' '[1,"x"]' 1.5 1e99 '{"a":2}'; do
+        refuse_generation "{\"eos_token_id\":$found}" ": eos_token_id: a token's id or a list of them is expected, found $(echo "$found" | sed 's/1e99/1e+99/')"
+    done
+    for right in null 2 '[2,3]' '[]'; do
+        echo "{\"eos_token_id\":$right}" >"$work/model/generation_config.json"
+        succeed "$(program stories260K)" generate --model "$work/model" --prompt-ids 1 --max-new-tokens 1
+    done
 }
 
 test_infinite_weights_are_told_before_anything_is_trained_or_said() {
