@@ -17,13 +17,14 @@ static double root_mean_square(const double *x, size_t n)
     return n ? sqrt(sum / (double)n) : 0;
 }
 
-/* |found - expected| in units of allowed, where allowed == 0 allows nothing. */
+/* |found - expected| in units of allowed, where allowed == 0 allows nothing. Differences below the least normal float are none: no
+ * float is nearer to such numbers, and kernels may take them for 0. */
 static double error_in_units(double found, double expected, double allowed)
 {
     if (!isfinite(found) || !isfinite(expected))
         return NAN;
     double difference = fabs(found - expected);
-    return difference == 0 ? 0 : difference / allowed;
+    return difference < (double)FLT_MIN ? 0 : difference / allowed;
 }
 
 /* Keeps the worst of what it is given; NaN is worst of all and stays. */

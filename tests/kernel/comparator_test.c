@@ -61,6 +61,17 @@ static void nothing_is_allowed_where_all_is_zero(void **state)
     assert_false(reference_passes(&c));
 }
 
+static void what_no_float_holds_is_none(void **state)
+{
+    (void)state;
+    const double expected[] = {1e-85, 1e-30};
+    const float right[] = {0, 1e-30f}, wrong[] = {0, 0};
+    struct comparison c = reference_compare(right, expected, 2, 1e-6);
+    assert_true(reference_passes(&c));
+    c = reference_compare(wrong, expected, 2, 1e-6);
+    assert_false(reference_passes(&c));
+}
+
 static void what_is_not_finite_fails(void **state)
 {
     (void)state;
@@ -114,7 +125,8 @@ int main(void)
                                        cmocka_unit_test(an_error_is_measured_in_limits),
                                        cmocka_unit_test(an_element_near_zero_is_judged_by_the_usual_size),
                                        cmocka_unit_test(nothing_is_allowed_where_all_is_zero),
-                                       cmocka_unit_test(what_is_not_finite_fails),
+                                       cmocka_unit_test(what_no_float_holds_is_none),
+        cmocka_unit_test(what_is_not_finite_fails),
                                        cmocka_unit_test(finite_differences_tell_right_from_wrong),
                                        cmocka_unit_test(test_data_is_what_it_says)};
     return cmocka_run_group_tests(tests, NULL, NULL);
