@@ -69,6 +69,27 @@ static void check_model_keys(const cJSON *model, const struct recipe *recipe, st
     }
 }
 
+/* Whom to blame for a mistake of the model: the field of --set that the message names first, else the recipe's own table. */
+static char *blamed_field(const struct recipe *recipe, const char *message)
+{
+    const char *first = NULL;
+    char *field = format_text("model");
+    for (int i = 0; i < recipe->overrides.count; i++) {
+        const char *override = recipe->overrides.items[i];
+        if (strncmp(override, "model.", 6) != 0)
+            continue;
+        char *name = format_text("%.*s", (int)strcspn(override + 6, "=."), override + 6);
+        const char *at = strstr(message, name);
+        if (at && (!first || at < first)) {
+            free(field);
+            field = format_text("%.*s", (int)strcspn(override, "="), override);
+            first = at;
+        }
+        free(name);
+    }
+    return field;
+}
+
 /* The table of hf_config carries its file's path as "#file", which no config.json has. */
 void read_model(const struct schema_field *field, const cJSON *value, struct recipe *recipe, struct messages *messages)
 {
@@ -80,11 +101,17 @@ void read_model(const struct schema_field *field, const cJSON *value, struct rec
     const cJSON *file = cJSON_GetObjectItemCaseSensitive(value, "#file");
     if (!file)
         check_model_keys(value, recipe, messages);
-    if (model_config_parse(place(field, recipe), value, file ? file->valuestring : "", &err))
-        return;
-    memset(place(field, recipe), 0, sizeof(struct model_config));
-    for (char *line = strtok(err.text, "\n"); line; line = strtok(NULL, "\n"))
-        recipe_mistake(messages, recipe, field->path, "%s", line);
+    cJSON *fields = cJSON_Duplicate(value, true);
+    cJSON_DeleteItemFromObjectCaseSensitive(fields, "#file");
+    if (!model_config_parse(place(field, recipe), fields, file ? file->valuestring : "", &err)) {
+        memset(place(field, recipe), 0, sizeof(struct model_config));
+        for (char *line = strtok(err.text, "\n"); line; line = strtok(NULL, "\n")) {
+            char *blamed = blamed_field(recipe, line);
+            recipe_mistake(messages, recipe, blamed, "%s", line);
+            free(blamed);
+        }
+    }
+    cJSON_Delete(fields);
 }
 
 void read_chat(const struct schema_field *field, const cJSON *value, struct recipe *recipe, struct messages *messages)

@@ -1,4 +1,5 @@
 #include "model_config.h"
+#include "model_config_fields.h"
 
 #include <limits.h>
 #include <math.h>
@@ -65,6 +66,26 @@ static const cJSON *member(const cJSON *object, const char *name)
     return cJSON_IsNull(value) ? NULL : value;
 }
 
+/* What was found, for messages: "the string 'x'", "0.5". */
+struct found {
+    char text[64];
+};
+
+static struct found found(const cJSON *value)
+{
+    struct found f;
+    if (cJSON_IsString(value))
+        snprintf(f.text, sizeof f.text, "the string '%.40s'", value->valuestring);
+    else if (cJSON_IsNumber(value))
+        snprintf(f.text, sizeof f.text, "%.15g", value->valuedouble);
+    else
+        snprintf(f.text, sizeof f.text, "%s",
+                 cJSON_IsBool(value)    ? cJSON_IsTrue(value) ? "true" : "false"
+                 : cJSON_IsArray(value) ? "a list"
+                                        : "an object");
+    return f;
+}
+
 static int whole(struct reading *r, const char *name, int fallback, int low)
 {
     const cJSON *value = member(r->json, name);
@@ -73,7 +94,7 @@ static int whole(struct reading *r, const char *name, int fallback, int low)
     double x = value->valuedouble;
     if (cJSON_IsNumber(value) && x == floor(x) && x >= low && x <= 1 << 30)
         return (int)x;
-    mistake(r, "%s must be a whole number of at least %d", name, low);
+    mistake(r, "%s must be a whole number of at least %d; found %s", name, low, found(value).text);
     return fallback;
 }
 
@@ -84,7 +105,7 @@ static double number(struct reading *r, const cJSON *object, const char *name, d
         return fallback;
     if (cJSON_IsNumber(value) && value->valuedouble > above && isfinite(value->valuedouble))
         return value->valuedouble;
-    mistake(r, "%s must be a number above %g", name, above);
+    mistake(r, "%s must be a number above %g; found %s", name, above, found(value).text);
     return fallback;
 }
 
@@ -92,7 +113,7 @@ static bool flag(struct reading *r, const cJSON *object, const char *name, bool 
 {
     const cJSON *value = member(object, name);
     if (value && !cJSON_IsBool(value))
-        mistake(r, "%s must be true or false", name);
+        mistake(r, "%s must be true or false; found %s", name, found(value).text);
     return cJSON_IsBool(value) ? cJSON_IsTrue(value) : fallback;
 }
 
@@ -127,17 +148,44 @@ static const struct family *find_family(struct reading *r)
     return NULL;
 }
 
+/* A number that may only be what is built here. */
+static void require_value(struct reading *r, const cJSON *object, const char *name, double wanted)
+{
+    const cJSON *value = member(object, name);
+    if (value && !(cJSON_IsNumber(value) && value->valuedouble == wanted))
+        mistake(r, "%s must be %g, all that is supported; found %s", name, wanted, found(value).text);
+}
+
+/* A file, unlike a recipe's table, comes from somewhere: what it says and nobody here knows is not passed over, and its sizes are not
+ * guessed. */
+static void check_file_fields(struct reading *r, const struct family *family)
+{
+    static const char *const needed[] = {"hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
+                                         "vocab_size"};
+    for (const cJSON *value = r->json->child; value; value = value->next)
+        if (!cJSON_IsNull(value) && !model_config_knows(value->string))
+            mistake(r, "unknown field '%s': it may change what a %s model computes", value->string, family->model_type);
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+        if (!member(r->json, needed[i]))
+            mistake(r, "%s is missing", needed[i]);
+}
+
+static void check_rope_fields(struct reading *r, const cJSON *settings, const char *section)
+{
+    for (const cJSON *value = settings ? settings->child : NULL; value; value = value->next)
+        if (value->string && !cJSON_IsNull(value) && !model_config_knows_rope(value->string))
+            mistake(r, "unknown field '%s' in %s: it may change what is computed", value->string, section);
+}
+
 /* What would change the computation, and is not built here. */
 static void refuse_unsupported(struct reading *r)
 {
     const cJSON *act = member(r->json, "hidden_act");
     if (act &&
         !(cJSON_IsString(act) && (strcmp(act->valuestring, "silu") == 0 || strcmp(act->valuestring, "swish") == 0)))
-        mistake(r, "hidden_act '%s' is not supported; known: silu", cJSON_IsString(act) ? act->valuestring : "?");
-    if (number(r, r->json, "attention_dropout", 0, -1) != 0)
-        mistake(r, "attention_dropout is not supported; known: 0");
-    if (number(r, r->json, "partial_rotary_factor", 1, 0) != 1)
-        mistake(r, "partial_rotary_factor is not supported; known: 1");
+        mistake(r, "hidden_act must be 'silu', all that is supported; found %s", found(act).text);
+    require_value(r, r->json, "attention_dropout", 0);
+    require_value(r, r->json, "partial_rotary_factor", 1);
     if (member(r->json, "quantization_config"))
         mistake(r,
                 "quantization_config: a checkpoint that is quantized already is not supported; take the original one");
@@ -262,16 +310,17 @@ static void read_rope(struct reading *r, struct model_config *config)
 {
     struct rope_config *rope = &config->rope;
     const cJSON *settings = member(r->json, "rope_scaling");
-    if (!settings || !settings->child)
+    bool scaling = settings && settings->child;
+    if (!scaling)
         settings = member(r->json, "rope_parameters");
+    check_rope_fields(r, settings, scaling ? "rope_scaling" : "rope_parameters");
     if (member(settings, "full_attention") || member(settings, "sliding_attention")) {
         mistake(r, "rope_parameters that differ between kinds of layers are not supported");
         return;
     }
     rope->type = read_rope_type(r, settings);
     rope->theta = number(r, settings, "rope_theta", number(r, r->json, "rope_theta", default_theta, 0), 0);
-    if (number(r, settings, "partial_rotary_factor", 1, 0) != 1)
-        mistake(r, "partial_rotary_factor is not supported; known: 1");
+    require_value(r, settings, "partial_rotary_factor", 1);
     if (rope->type == ROPE_DEFAULT)
         return;
     if (rope->type != ROPE_LINEAR) {
@@ -280,7 +329,7 @@ static void read_rope(struct reading *r, struct model_config *config)
     }
     double implied = rope->type == ROPE_YARN ? config->max_position_embeddings / rope->original_max_position : 0;
     rope->factor = number(r, settings, "factor", implied, 0);
-    if (rope->factor == 0)
+    if (rope->factor == 0 && !member(settings, "factor"))
         mistake(r, "rope type '%s' needs a factor", rope_names[rope->type]);
     else if (rope->type == ROPE_YARN)
         read_yarn(r, settings, rope);
@@ -304,6 +353,8 @@ bool model_config_parse(struct model_config *config, const cJSON *json, const ch
     refuse_unsupported(&r);
     if (!family)
         return false;
+    if (*where)
+        check_file_fields(&r, family);
     snprintf(config->model_type, sizeof config->model_type, "%s", family->model_type);
     read_sizes(&r, family, config);
     read_biases(&r, family, config);

@@ -55,7 +55,9 @@ struct model_config {
     struct rope_config rope;
 };
 
-/* Reads config.json's content (an object) into *config. `where` begins every message ("dir/config.json"; "" for none). Every
+/* Reads config.json's content (an object) into *config. `where` begins every message ("dir/config.json"); "" is for a recipe's own
+ * table, in which what is left out has the default of Transformers' class; a file must tell its sizes and may have no field that
+ * is unknown (model_config_fields.h). Every
  * mistake that is found is appended to *err as far as there is room, each on a line of its own, the first one always whole.
  * Returns false if there is any. */
 bool model_config_parse(struct model_config *config, const cJSON *json, const char *where, struct error *err);

@@ -35,8 +35,9 @@ test_a_broken_config_is_refused() {
     refuse_model "/config.json:2: not valid JSON from here on"
     echo '[]' >"$work/model/config.json"
     refuse_model "/config.json: must be a JSON object"
-    refuse_config hidden_size '"64"' "hidden_size must be a whole number of at least 1"
-    refuse_config vocab_size -512 "vocab_size must be a whole number of at least 1"
+    refuse_config hidden_size '"64"' "hidden_size must be a whole number of at least 1; found the string '64'"
+    refuse_config vocab_size -512 "vocab_size must be a whole number of at least 1; found -512"
+    refuse_config vocab_size '512, "num_experts": 8' "unknown field 'num_experts': it may change what a llama model computes"
     refuse_config model_type '"gpt2"' "model_type 'gpt2' is not supported; known: qwen2, qwen3, llama, mistral"
 }
 

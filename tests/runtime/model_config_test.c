@@ -13,11 +13,11 @@
 
 #include <cmocka.h>
 
-static bool parse(struct model_config *config, const char *text, struct error *err)
+static bool parse(struct model_config *config, const char *text, const char *where, struct error *err)
 {
     cJSON *json = cJSON_Parse(text);
     assert_non_null(json);
-    bool parsed = model_config_parse(config, json, "config.json", err);
+    bool parsed = model_config_parse(config, json, where, err);
     cJSON_Delete(json);
     return parsed;
 }
@@ -26,7 +26,7 @@ static struct model_config parsed(const char *text)
 {
     struct model_config config;
     struct error err = {0};
-    bool fine = parse(&config, text, &err);
+    bool fine = parse(&config, text, "", &err);
     if (!fine)
         print_message("%s\n", err.text);
     assert_true(fine);
@@ -222,7 +222,7 @@ static void configurations_survive_being_written(void **state)
         struct model_config before = parsed(texts[i]), after;
         struct error err = {0};
         cJSON *json = model_config_to_json(&before);
-        assert_true(model_config_parse(&after, json, "written", &err));
+        assert_true(model_config_parse(&after, json, "written/config.json", &err));
         assert_memory_equal(&before, &after, sizeof before);
         cJSON_Delete(json);
     }
@@ -231,35 +231,69 @@ static void configurations_survive_being_written(void **state)
 static void mistakes_are_all_told(void **state)
 {
     static const char *const cases[][2] = {
-        {"[]", "config.json: must be a JSON object"},
-        {"{}", "config.json: model_type '(none)' is not supported; known: qwen2, qwen3, llama, mistral"},
-        {"{\"model_type\": \"gpt2\"}",
-         "config.json: model_type 'gpt2' is not supported; known: qwen2, qwen3, llama, mistral"},
+        {"[]", "must be a JSON object"},
+        {"{}", "model_type '(none)' is not supported; known: qwen2, qwen3, llama, mistral"},
+        {"{\"model_type\": \"gpt2\"}", "model_type 'gpt2' is not supported; known: qwen2, qwen3, llama, mistral"},
         {"{\"model_type\": \"llama\", \"architectures\": [\"LlamaForSequenceClassification\"]}",
-         "config.json: architecture 'LlamaForSequenceClassification' is not supported; of llama models only "
+         "architecture 'LlamaForSequenceClassification' is not supported; of llama models only "
          "LlamaForCausalLM is"},
         {"{\"model_type\": \"llama\", \"hidden_act\": \"gelu\", \"hidden_size\": \"64\", \"attention_dropout\": 0.1}",
-         "config.json: hidden_act 'gelu' is not supported; known: silu\n"
-         "config.json: attention_dropout is not supported; known: 0\n"
-         "config.json: hidden_size must be a whole number of at least 1"},
+         "hidden_act must be 'silu', all that is supported; found the string 'gelu'\n"
+         "attention_dropout must be 0, all that is supported; found 0.1\n"
+         "hidden_size must be a whole number of at least 1; found the string '64'"},
         {"{\"model_type\": \"llama\", \"num_attention_heads\": 6, \"num_key_value_heads\": 4, \"head_dim\": 7}",
-         "config.json: num_attention_heads (6) must be a multiple of num_key_value_heads (4)\n"
-         "config.json: head_dim must be even for rotary position embeddings; it is 7"},
+         "num_attention_heads (6) must be a multiple of num_key_value_heads (4)\n"
+         "head_dim must be even for rotary position embeddings; it is 7"},
         {"{\"model_type\": \"llama\", \"rope_scaling\": {\"rope_type\": \"longrope\"}}",
-         "config.json: rope type 'longrope' is not supported; known: default, linear, llama3, yarn"},
+         "rope type 'longrope' is not supported; known: default, linear, llama3, yarn"},
         {"{\"model_type\": \"llama\", \"rope_scaling\": {\"rope_type\": \"linear\"}}",
-         "config.json: rope type 'linear' needs a factor"},
+         "rope type 'linear' needs a factor"},
+        {"{\"model_type\": \"llama\", \"rope_scaling\": {\"rope_type\": \"linear\", \"factor\": \"2\", \"fator\": 2}}",
+         "unknown field 'fator' in rope_scaling: it may change what is computed\n"
+         "factor must be a number above 0; found the string '2'"},
         {"{\"model_type\": \"llama\", \"quantization_config\": {}}",
-         "config.json: quantization_config: a checkpoint that is quantized already is not supported; take the original "
+         "quantization_config: a checkpoint that is quantized already is not supported; take the original "
          "one"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct model_config config;
         struct error err = {0};
-        assert_false(parse(&config, cases[i][0], &err));
+        assert_false(parse(&config, cases[i][0], "", &err));
         assert_string_equal(err.text, cases[i][1]);
     }
+}
+
+/* Whatever the published models' files carry is known; what is not known is a mistake, and so are sizes that are not told. */
+static void files_are_read_with_care(void **state)
+{
+    static const char head[] = "{\"model_type\": \"qwen3\", \"hidden_size\": 64, \"intermediate_size\": 96, "
+                               "\"num_hidden_layers\": 2, \"num_attention_heads\": 4, \"num_key_value_heads\": 2, ";
+    static const char published[] =
+        "\"vocab_size\": 99, \"_name_or_path\": \"x\", \"attention_dropout\": 0.0, \"bos_token_id\": 1, "
+        "\"eos_token_id\": [1, 2], "
+        "\"pad_token_id\": null, \"pretraining_tp\": 1, \"max_window_layers\": 28, \"layer_types\": "
+        "[\"full_attention\", "
+        "\"full_attention\"], \"torch_dtype\": \"bfloat16\", \"dtype\": \"bfloat16\", \"transformers_version\": "
+        "\"4.51.0\", "
+        "\"use_cache\": true, \"use_sliding_window\": false, \"tokenizer_class\": \"x\", \"id2label\": {}, "
+        "\"max_sequence_length\": 2048, \"num_beams\": 1, \"num_experts\": null}";
+    struct model_config config;
+    struct error err = {0};
+    (void)state;
+    char *text = format_text("%s%s", head, published);
+    bool fine = parse(&config, text, "m/config.json", &err);
+    assert_string_equal(err.text, "");
+    assert_true(fine);
+    free(text);
+    text = format_text("%s\"num_experts\": 8, \"foo\": 1, \"rope_parameters\": {\"foo\": 1}}", head);
+    assert_false(parse(&config, text, "m/config.json", &err));
+    assert_string_equal(err.text,
+                        "m/config.json: unknown field 'num_experts': it may change what a qwen3 model computes\n"
+                        "m/config.json: unknown field 'foo': it may change what a qwen3 model computes\n"
+                        "m/config.json: vocab_size is missing\n"
+                        "m/config.json: unknown field 'foo' in rope_parameters: it may change what is computed");
+    free(text);
 }
 
 static void another_shape_is_named(void **state)
@@ -291,6 +325,7 @@ int main(void)
         cmocka_unit_test(frequencies_are_those_of_transformers),
         cmocka_unit_test(configurations_survive_being_written),
         cmocka_unit_test(mistakes_are_all_told),
+        cmocka_unit_test(files_are_read_with_care),
         cmocka_unit_test(another_shape_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
