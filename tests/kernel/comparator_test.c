@@ -126,7 +126,7 @@ int main(void)
                                        cmocka_unit_test(an_element_near_zero_is_judged_by_the_usual_size),
                                        cmocka_unit_test(nothing_is_allowed_where_all_is_zero),
                                        cmocka_unit_test(what_no_float_holds_is_none),
-        cmocka_unit_test(what_is_not_finite_fails),
+                                       cmocka_unit_test(what_is_not_finite_fails),
                                        cmocka_unit_test(finite_differences_tell_right_from_wrong),
                                        cmocka_unit_test(test_data_is_what_it_says)};
     return cmocka_run_group_tests(tests, NULL, NULL);
