@@ -19,9 +19,8 @@ enum adapter_kind adapter_kind(const char *name);
  * it. */
 char *adapter_base_tensor(const char *name);
 
-/* Checks adapter_config.json against what was compiled (r, lora_alpha, use_rslora, use_dora, rank and alpha patterns),
- * and that the file holds exactly the compiled tensors, in their shapes. The result is the opened file; NULL and *err
- * otherwise. */
+/* Checks adapter_config.json against what was compiled (adapter_check.h), and that the file holds exactly the compiled tensors,
+ * in their shapes. The result is the opened file; NULL and *err otherwise. */
 struct weight_files *adapter_open(const struct program *program, const char *directory, struct error *err);
 
 /* adapter_open, then all tensors into REGION_ADAPTERS. */

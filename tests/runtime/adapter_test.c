@@ -226,7 +226,17 @@ static void other_configs(void **state)
         &ground, "r", "16",
         "adapter was trained with r = 16, this program is compiled for r = 2: make the program again with "
         "set=\"lora.r=16\"");
-    assert_config_error(&ground, "r", NULL, "a number 'r' is expected, there is none");
+    assert_config_error(
+        &ground, "r", NULL,
+        "adapter was trained with r = 8, this program is compiled for r = 2: make the program again with "
+        "set=\"lora.r=8\"");
+    assert_config_error(&ground, "r", "\"2\"", "r: a number above 0 is expected");
+    assert_config_error(&ground, "lora_alpha", "null", "lora_alpha: a number above 0 is expected");
+    assert_config_error(&ground, "rank_pattern", "{\"(\": 4}",
+                        "rank_pattern: names or regular expressions, each with a number above 0, are expected");
+    assert_config_error(&ground, "alpha_pattern", "{\"v_proj\": 4}",
+                        "adapter was trained with alpha_pattern = {\"v_proj\":4}, this program is compiled for "
+                        "alpha_pattern = {}");
     assert_config_error(
         &ground, "lora_alpha", "0.5",
         "adapter was trained with lora_alpha = 0.5, this program is compiled for lora_alpha = 6: make the "
@@ -253,7 +263,7 @@ static void other_configs(void **state)
     fixture_end(&ground);
 }
 
-/* PEFT may leave fields out or null that mean the same, and write sets in any order. */
+/* PEFT may leave fields out or null that mean the same, and write sets in any order; and a placement can be said in other words. */
 static void equal_configs(void **state)
 {
     (void)state;
@@ -262,12 +272,22 @@ static void equal_configs(void **state)
     fixture_begin(&ground, FIXTURE_HEAD | FIXTURE_EMBEDDING);
     init(&ground, 1);
     save(&ground);
-    static const char text[] = "{\"peft_type\": \"LORA\", \"r\": 2, \"lora_alpha\": 6.0, \"rank_pattern\": null,\n"
-                               "\"modules_to_save\": [\"embed_tokens\", \"lm_head\"]}";
+    static const char *const words[] = {
+        "\"r\": 2, \"lora_alpha\": 6.0, \"rank_pattern\": null",
+        "\"lora_alpha\": 6, \"rank_pattern\": {\"q_proj\": 2, \"v_proj\": 2, \"o_proj\": 4}",
+        "\"rank_pattern\": {\".*\": 2, \"q_proj\": 4}, \"alpha_pattern\": {\"layers.1.self_attn.q_proj\": 6, "
+        "\"v_proj\": 6}",
+        "\"r\": 2, \"lora_alpha\": 4.242640687119285, \"use_rslora\": true",
+    };
     char *path = path_join(ground.adapter, "adapter_config.json");
-    assert_true(output_write_file(path, text, strlen(text), &err));
-    if (!adapter_load(ground.program, &fixture_backend, ground.device, ground.adapter, &err))
-        fail_msg("%s", err.text);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        char *text = format_text("{\"peft_type\": \"LORA\", %s,\n\"modules_to_save\": [\"embed_tokens\", \"lm_head\"]}",
+                                 words[i]);
+        assert_true(output_write_file(path, text, strlen(text), &err));
+        if (!adapter_load(ground.program, &fixture_backend, ground.device, ground.adapter, &err))
+            fail_msg("%s: %s", words[i], err.text);
+        free(text);
+    }
     free(path);
     fixture_end(&ground);
 }

@@ -1,5 +1,5 @@
 #include "module_match.h"
-#include "../runtime/error.h"
+#include "error.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
