@@ -53,13 +53,6 @@ char *adapter_base_tensor(const char *name)
 
 /* ---- the tensors ---- */
 
-/* PEFT adds copies of the embeddings' frozen weights when an embedding or head is a target, which nothing trains. */
-static bool frozen_copy(const char *name)
-{
-    return strstr(name, ".base_layer.") || !strcmp(name, "base_model.model.lm_head.weight") ||
-           !strcmp(name, "base_model.model.model.embed_tokens.weight");
-}
-
 static bool check_tensors(const struct program *program, const struct weight_files *files, struct error *err)
 {
     int count;
@@ -75,12 +68,14 @@ static bool check_tensors(const struct program *program, const struct weight_fil
     }
     for (int i = 0; i < files->tensor_count && right; i++) {
         const char *name = files->tensors[i].name;
-        if (!placed_find(wanted, count, name) && !frozen_copy(name))
+        char *copied = adapter_copied_tensor(name);
+        if (!placed_find(wanted, count, name) && !copied)
             right =
                 error_set(err,
                           "%s: tensor '%.120s' is not trained by this program; the adapter has other target_modules or "
                           "layers: make the program again with the adapter's",
                           files->paths[0], name);
+        free(copied);
     }
     placed_tensors_free(wanted, count);
     return right;

@@ -23,6 +23,14 @@ char *adapter_base_tensor(const char *name);
  * in their shapes. The result is the opened file; NULL and *err otherwise. */
 struct weight_files *adapter_open(const struct program *program, const char *directory, struct error *err);
 
+/* The base model's tensor of which an adapter's tensor is the frozen copy that PEFT adds where a head or embedding is a target:
+ * "base_model.model.lm_head.base_layer.weight" -> "lm_head.weight". NULL where it is none; free() it. */
+char *adapter_copied_tensor(const char *name);
+
+/* Whether the copies in the adapter are what the base model in `model` has, in the copy's dtype. PEFT puts them in the base's place;
+ * here the base stays as it is, so a copy that differs is an error. Both directories must be good ones. */
+bool adapter_check_copies(const struct program *program, const char *directory, const char *model, struct error *err);
+
 /* adapter_open, then all tensors into REGION_ADAPTERS. */
 bool adapter_load(const struct program *program, const struct backend *backend, struct device *device,
                   const char *directory, struct error *err);

@@ -256,7 +256,8 @@ int command_merge(const struct options *options, struct error *err)
     if (!model_check(merge.program, model, err))
         return err->exit_code;
     struct weight_files *base = weight_files_open(model, err), *adapter = NULL;
-    if (base && model_check_tensors(merge.program, base, model, err))
+    if (base && model_check_tensors(merge.program, base, model, err) &&
+        adapter_check_copies(merge.program, option_text(options, "adapter"), model, err))
         adapter = adapter_open(merge.program, option_text(options, "adapter"), err);
     merge.base = base;
     merge.adapter = adapter;

@@ -47,7 +47,8 @@ bool session_load_adapter(struct session *session, const struct options *options
         return false;
     if (!adapter)
         return adapter_load_base(session->program, session->backend, session->device, session->model, err);
-    return adapter_load(session->program, session->backend, session->device, adapter, err);
+    return adapter_check_copies(session->program, adapter, session->model, err) &&
+           adapter_load(session->program, session->backend, session->device, adapter, err);
 }
 
 void session_check_template(const struct session *session)

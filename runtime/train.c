@@ -99,7 +99,8 @@ static bool load_model(struct training *training, struct error *err)
     if (training->resume)
         return true;
     if (initial)
-        return adapter_load(session->program, session->backend, session->device, initial, err);
+        return adapter_check_copies(session->program, initial, session->model, err) &&
+               adapter_load(session->program, session->backend, session->device, initial, err);
     return adapter_init(session->program, session->backend, session->device, session->model,
                         (uint64_t)training->config.seed, err);
 }

@@ -66,6 +66,21 @@ test_an_adapter_of_other_targets_is_refused_by_tensor() {
         "$(program tiny)" generate --model "$data/stories260K" --adapter "$work/all" --prompt-ids 1
 }
 
+# PEFT would put the copy of the head in the base's place: of another base, it is another model.
+test_an_adapter_with_the_head_of_another_base_is_refused() {
+    program=$(program llama_head_alone)
+    model=$data/cases/llama_head_alone/model
+    write_ids "$work/ids.jsonl"
+    succeed "$program" train --model "$model" --data "$work/ids.jsonl" --output "$work/adapter" --max-steps 1
+    succeed "$program" generate --model "$model" --adapter "$work/adapter" --prompt-ids 1 --max-new-tokens 1
+    poison "$work/adapter/adapter_model.safetensors" base_model.model.lm_head.base_layer.weight 3
+    for command in "generate --prompt-ids 1 --adapter" "eval --data $work/ids.jsonl --adapter" "merge --output $work/merged --adapter" \
+        "train --data $work/ids.jsonl --output $work/o --init-adapter"; do
+        refuse 1 "llama_head_alone: $work/adapter/adapter_model.safetensors: tensor 'base_model.model.lm_head.base_layer.weight' is a copy of the base model's 'lm_head.weight', but of another base model than $model/model.safetensors: give the one that the adapter was trained on as --model" \
+            "$program" ${command%% *} --model "$model" ${command#* } "$work/adapter"
+    done
+}
+
 test_a_damaged_adapter_is_refused() {
     train_adapter stories260K "$work/adapter"
     cp "$work/adapter/adapter_model.safetensors" "$work/tensors"
