@@ -81,6 +81,38 @@ static void add_product_backward(struct walk *w, struct product *product, int dx
     operand_text(op, "T");
 }
 
+/* A value of one module's adapter: "q_proj_u", or its gradient "dq_proj_u". */
+static int adapter_value(const struct walk *w, enum slot slot, const char *suffix)
+{
+    char name[48];
+    snprintf(name, sizeof name, "%s_%s", slot_name(slot), suffix);
+    return value_of(w, name);
+}
+
+static int adapter_gradient(struct walk *w, enum slot slot, const char *suffix, const char *width_name, int width)
+{
+    char name[48];
+    snprintf(name, sizeof name, "d%s_%s", slot_name(slot), suffix);
+    return gradient_add(w, name, width_name, width);
+}
+
+/* Where the gradients of the parameters go, dy, and what the forward pass has kept. */
+static void add_lora_sources(struct walk *w, struct operation *op, enum slot slot, int dy)
+{
+    const bool dora = w->plan->recipe.lora.use_dora;
+    struct slot_place place = slot_place(slot);
+    operand_text(op, "g->%s_A", slot_name(slot));
+    operand_text(op, "g->%s_B", slot_name(slot));
+    if (dora)
+        operand_text(op, "g->%s_magnitude", slot_name(slot));
+    operand_columns(w->graph, op, dy, place.offset, ACCESS_READ);
+    operand_text(op, "%s", place.stride);
+    operand_value(w->graph, op, adapter_value(w, slot, "u"), ACCESS_READ);
+    if (dora)
+        operand_value(w->graph, op, adapter_value(w, slot, "z"), ACCESS_READ);
+    operand_value(w->graph, op, value_of(w, place.input), ACCESS_READ);
+}
+
 /* Gradients of one module's lora_A and lora_B; dx (-1: not wanted) receives what flows on through them. */
 static void add_lora_backward(struct walk *w, enum slot slot, int dx, int dy)
 {
@@ -88,38 +120,24 @@ static void add_lora_backward(struct walk *w, enum slot slot, int dx, int dy)
         return;
     const struct recipe_lora *lora = &w->plan->recipe.lora;
     struct lora_kernel *kernel = lora_kernel_for(w->plan, slot, &w->slots[slot]);
-    struct slot_place place = slot_place(slot);
-    char name[48], width[16];
+    char rank[16];
     struct operation *op = operation_add(w->graph, "lora_%s%s_bwd", kernel->name, dx < 0 ? LOWEST : "");
     if (dx >= 0)
         operand_value(w->graph, op, dx, ACCESS_UPDATE);
-    operand_text(op, "g->%s_A", slot_name(slot));
-    operand_text(op, "g->%s_B", slot_name(slot));
-    if (lora->use_dora)
-        operand_text(op, "g->%s_magnitude", slot_name(slot));
-    operand_columns(w->graph, op, dy, place.offset, ACCESS_READ);
-    operand_text(op, "%s", place.stride);
-    snprintf(name, sizeof name, "%s_u", slot_name(slot));
-    operand_value(w->graph, op, value_of(w, name), ACCESS_READ);
-    if (lora->use_dora) {
-        snprintf(name, sizeof name, "%s_z", slot_name(slot));
-        operand_value(w->graph, op, value_of(w, name), ACCESS_READ);
-    }
-    operand_value(w->graph, op, value_of(w, place.input), ACCESS_READ);
-    if (lora->lora_dropout > 0) {
-        snprintf(name, sizeof name, "d%s_dropped", slot_name(slot));
-        operand_value(w->graph, op, gradient_add(w, name, kernel->in_name, kernel->in), ACCESS_WRITE);
-    }
-    operand_text(op, "a->%s_A", slot_name(slot));
+    add_lora_sources(w, op, slot, dy);
+    if (lora->lora_dropout > 0)
+        operand_value(w->graph, op, adapter_gradient(w, slot, "dropped", kernel->in_name, kernel->in), ACCESS_WRITE);
+    if (dx >= 0)
+        operand_text(op, "a->%s_A", slot_name(slot));
     operand_text(op, "a->%s_B", slot_name(slot));
-    snprintf(name, sizeof name, "d%s_u", slot_name(slot));
-    snprintf(width, sizeof width, "%d", kernel->adapter.r);
-    operand_value(w->graph, op, gradient_add(w, name, width, kernel->adapter.r), ACCESS_WRITE);
-    if (lora->use_dora) {
-        snprintf(name, sizeof name, "d%s_z", slot_name(slot));
-        operand_value(w->graph, op, gradient_add(w, name, kernel->out_name, kernel->out), ACCESS_WRITE);
+    rank_name(rank, sizeof rank, w->plan, kernel->adapter.r);
+    operand_value(w->graph, op, adapter_gradient(w, slot, "u", rank, kernel->adapter.r), ACCESS_WRITE);
+    if (lora->use_dora)
+        operand_value(w->graph, op, adapter_gradient(w, slot, "z", kernel->out_name, kernel->out), ACCESS_WRITE);
+    if (lora->use_dora && dx >= 0)
+        operand_dora_weight(op, slot);
+    if (lora->use_dora)
         operand_dora(op, slot);
-    }
     if (lora->lora_dropout > 0)
         operand_dropout(op, slot);
     operand_text(op, "T");

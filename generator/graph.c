@@ -188,7 +188,7 @@ static void add_lora(struct builder *b, enum slot slot, int y, int x)
     operand_columns(b->graph, op, y, place.offset, ACCESS_UPDATE);
     operand_text(op, "%s", place.stride);
     snprintf(name, sizeof name, "%s_u", slot_name(slot));
-    snprintf(width, sizeof width, "%d", kernel->adapter.r);
+    rank_name(width, sizeof width, b->plan, kernel->adapter.r);
     operand_value(b->graph, op, value_add(b->graph, name, width, kernel->adapter.r), ACCESS_WRITE);
     if (lora->use_dora) {
         snprintf(name, sizeof name, "%s_z", slot_name(slot));
@@ -201,8 +201,10 @@ static void add_lora(struct builder *b, enum slot slot, int y, int x)
     }
     operand_text(op, "a->%s_A", slot_name(slot));
     operand_text(op, "a->%s_B", slot_name(slot));
-    if (lora->use_dora)
+    if (lora->use_dora) {
+        operand_dora_weight(op, slot);
         operand_dora(op, slot);
+    }
     if (lora->lora_dropout > 0 && !b->extend)
         operand_dropout(op, slot);
     operand_text(op, "T");

@@ -158,10 +158,15 @@ void operand_columns(struct graph *graph, struct operation *op, int value, const
 void operand_text(struct operation *op, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The mask's key of a module: "&s->dropout[layer][Q_PROJ]". */
 void operand_dropout(struct operation *op, enum slot slot);
-/* DoRA's further arguments: the module's own rows of its weight, the magnitude, the weight's norm. */
+/* DoRA's further arguments: the module's own rows of its weight; the magnitude and the weight's norm. */
+void operand_dora_weight(struct operation *op, enum slot slot);
 void operand_dora(struct operation *op, enum slot slot);
 /* "Q_PROJ" */
 void slot_constant(char *name, size_t size, enum slot slot);
+/* How generated text names a rank or a scaling: "RANK" and "SCALING" for what the recipe says for all modules, "RANK_4" and
+ * "SCALING_2" for what its patterns say. scaling_name knows the scalings of the kernels that are registered. */
+void rank_name(char *name, size_t size, const struct plan *plan, int r);
+void scaling_name(char *name, size_t size, const struct plan *plan, double scaling);
 int value_find(const struct graph *graph, const char *name); /* -1: none */
 
 /* The kernel that serves an adapter of this slot; registered on its first use. */

@@ -1,6 +1,7 @@
 #include "graph.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,9 +122,13 @@ static const char *slot_weight(enum slot slot)
     return texts[slot];
 }
 
-void operand_dora(struct operation *op, enum slot slot)
+void operand_dora_weight(struct operation *op, enum slot slot)
 {
     operand_text(op, "%s", slot_weight(slot));
+}
+
+void operand_dora(struct operation *op, enum slot slot)
+{
     operand_text(op, "a->%s_magnitude", slot_name(slot));
     operand_text(op, "norms->%s", slot_name(slot));
 }
@@ -165,6 +170,33 @@ void slot_shape(const struct model_config *model, enum slot slot, int *in, int *
     *out = shapes[slot].out;
     *in_name = shapes[slot].in_name;
     *out_name = shapes[slot].out_name;
+}
+
+void rank_name(char *name, size_t size, const struct plan *plan, int r)
+{
+    if (r == plan->recipe.lora.r)
+        snprintf(name, size, "RANK");
+    else
+        snprintf(name, size, "RANK_%d", r);
+}
+
+void scaling_name(char *name, size_t size, const struct plan *plan, double scaling)
+{
+    const struct recipe_lora *lora = &plan->recipe.lora;
+    const struct graph_plan *graph = plan->graph;
+    double usual = lora->lora_alpha / (lora->use_rslora ? sqrt(lora->r) : lora->r);
+    int others = 0, at = 0;
+    for (; at < graph->lora_count && graph->loras[at].adapter.scaling != scaling; at++) {
+        bool seen = graph->loras[at].adapter.scaling == usual;
+        for (int i = 0; i < at && !seen; i++)
+            seen = graph->loras[i].adapter.scaling == graph->loras[at].adapter.scaling;
+        others += !seen;
+    }
+    CHECK(at < graph->lora_count);
+    if (scaling == usual)
+        snprintf(name, size, "SCALING");
+    else
+        snprintf(name, size, "SCALING_%d", others + 2);
 }
 
 struct lora_kernel *lora_kernel_for(struct plan *plan, enum slot slot, const struct adapter *adapter)

@@ -68,12 +68,15 @@ cJSON *plan_to_json(const struct plan *plan)
     add_flags(plan, json);
     cJSON_AddItemToObject(json, "products", products_json(plan));
     cJSON_AddItemToObject(json, "loras", loras_json(plan));
+    cJSON_AddItemToObject(json, "ranks", ranks_json(plan));
+    cJSON_AddItemToObject(json, "scalings", scalings_json(plan));
     cJSON_AddItemToObject(json, "gradients", gradient_kernels_json(plan));
     cJSON_AddItemToObject(json, "sets", sets_json(plan));
     cJSON_AddItemToObject(json, "kinds", kinds_json(plan));
     cJSON_AddItemToObject(json, "extends", extends_json(plan));
     cJSON_AddItemToObject(json, "runs", runs_json(plan));
     cJSON_AddItemToObject(json, "head", head_json(plan));
+    cJSON_AddItemToObject(json, "scratch", scratch_json(plan));
     cJSON_AddItemToObject(json, "memory", memory_json(&plan->graph->memory));
     cJSON_AddItemToObject(json, "cost", cost_json(plan));
     add_text(json, "adapter_config", placement_adapter_config(plan));

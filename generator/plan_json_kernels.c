@@ -31,7 +31,12 @@ static cJSON *lora_kernel_json(const struct plan *plan, const struct lora_kernel
     snprintf(name, sizeof name, "%s%s", kernel->name, suffix);
     cJSON_AddStringToObject(json, "name", name);
     cJSON_AddStringToObject(json, "slot", slot_name(kernel->slot));
+    char constant[32];
     cJSON_AddNumberToObject(json, "r", kernel->adapter.r);
+    rank_name(constant, sizeof constant, plan, kernel->adapter.r);
+    cJSON_AddStringToObject(json, "r_name", constant);
+    scaling_name(constant, sizeof constant, plan, kernel->adapter.scaling);
+    cJSON_AddStringToObject(json, "scaling_name", constant);
     cJSON_AddNumberToObject(json, "in", kernel->in);
     cJSON_AddNumberToObject(json, "out", kernel->out);
     cJSON_AddStringToObject(json, "in_name", kernel->in_name);
@@ -52,6 +57,39 @@ cJSON *loras_json(const struct plan *plan)
         cJSON_AddItemToArray(list, lora_kernel_json(plan, kernel, "", kernel->input_gradient));
         if (kernel->input_gradient && kernel->without_input_gradient)
             cJSON_AddItemToArray(list, lora_kernel_json(plan, kernel, "_lowest", false));
+    }
+    return list;
+}
+
+static void add_constant(cJSON *list, const char *name, double value)
+{
+    const cJSON *known;
+    cJSON_ArrayForEach(known,
+                       list) if (!strcmp(cJSON_GetObjectItemCaseSensitive(known, "name")->valuestring, name)) return;
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "name", name);
+    cJSON_AddNumberToObject(json, "value", value);
+    cJSON_AddItemToArray(list, json);
+}
+
+cJSON *ranks_json(const struct plan *plan)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (int i = 0; i < plan->graph->lora_count; i++) {
+        char name[32];
+        rank_name(name, sizeof name, plan, plan->graph->loras[i].adapter.r);
+        add_constant(list, name, plan->graph->loras[i].adapter.r);
+    }
+    return list;
+}
+
+cJSON *scalings_json(const struct plan *plan)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (int i = 0; i < plan->graph->lora_count; i++) {
+        char name[32];
+        scaling_name(name, sizeof name, plan, plan->graph->loras[i].adapter.scaling);
+        add_constant(list, name, plan->graph->loras[i].adapter.scaling);
     }
     return list;
 }

@@ -1,14 +1,22 @@
 #include "plan_json_parts.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+
+static void add_text(cJSON *json, const char *key, char *text)
+{
+    cJSON_AddStringToObject(json, key, text);
+    free(text);
+}
 
 static cJSON *layers_json(const int *layers, int count)
 {
     return cJSON_CreateIntArray(layers, count);
 }
 
-/* The same as stretches of neighbours: {first, last, at}, `at` being the place of `first` in the list. */
+/* The same as stretches of neighbours: {first, last, at, place}, `at` being the place of `first` in the list
+ * and `place` that of `layer`. */
 static cJSON *stretches_json(const int *layers, int count)
 {
     cJSON *list = cJSON_CreateArray();
@@ -18,6 +26,10 @@ static cJSON *stretches_json(const int *layers, int count)
         cJSON *json = cJSON_CreateObject();
         cJSON_AddNumberToObject(json, "first", layers[at]);
         cJSON_AddNumberToObject(json, "last", layers[end - 1]);
+        add_text(json, "place",
+                 at == layers[at]  ? format_text("layer")
+                 : at < layers[at] ? format_text("layer - %d", layers[at] - at)
+                                   : format_text("layer + %d", at - layers[at]));
         cJSON_AddNumberToObject(json, "at", at);
         cJSON_AddItemToArray(list, json);
     }
@@ -36,7 +48,10 @@ static cJSON *slot_json(const struct plan *plan, enum slot slot, const struct ad
     cJSON_AddStringToObject(json, "slot", slot_name(slot));
     cJSON_AddStringToObject(json, "constant", constant);
     cJSON_AddStringToObject(json, "block", slot <= SLOT_O ? "self_attn." : slot <= SLOT_DOWN ? "mlp." : "");
+    char rank[32];
     cJSON_AddNumberToObject(json, "r", adapter->r);
+    rank_name(rank, sizeof rank, plan, adapter->r);
+    cJSON_AddStringToObject(json, "r_name", rank);
     cJSON_AddNumberToObject(json, "alpha", adapter->alpha);
     cJSON_AddNumberToObject(json, "scaling", adapter->scaling);
     cJSON_AddNumberToObject(json, "in", in);
@@ -64,12 +79,6 @@ cJSON *sets_json(const struct plan *plan)
         cJSON_AddItemToArray(list, json);
     }
     return list;
-}
-
-static void add_text(cJSON *json, const char *key, char *text)
-{
-    cJSON_AddStringToObject(json, key, text);
-    free(text);
 }
 
 /* The call as a statement on one line; templates break it. */
@@ -115,8 +124,21 @@ static bool mentions(const struct graph *graph, int from, int to, const char *pr
     return false;
 }
 
+static char *upper(char *text)
+{
+    for (char *c = text; *c; c++)
+        *c = (char)toupper((unsigned char)*c);
+    return text;
+}
+
+/* "LOWEST_DQKV_AT": the column of scratch where a value of that kind of layer begins (free() it). */
+static char *column_constant(const char *prefix, const struct value *value)
+{
+    return upper(format_text("%s_%s_at", prefix, value->name));
+}
+
 /* One function's worth of operations: the values it names, what it points to, and the calls in order. */
-static cJSON *function_json(const struct graph *graph, int from, int to)
+static cJSON *function_json(const struct graph *graph, const char *prefix, int from, int to)
 {
     static const char *const storages[] = {
         [STORE_PARAMETER] = "parameter", [STORE_SAVED] = "saved", [STORE_SCRATCH] = "scratch"};
@@ -131,7 +153,8 @@ static cJSON *function_json(const struct graph *graph, int from, int to)
         cJSON_AddStringToObject(v, "name", value->name);
         cJSON_AddStringToObject(v, "width_name", value->width_name);
         cJSON_AddStringToObject(v, "storage", storages[value->storage]);
-        cJSON_AddNumberToObject(v, "column", (double)value->column);
+        add_text(v, "constant",
+                 value->storage == STORE_SCRATCH ? column_constant(prefix, value) : format_text("%s", ""));
         cJSON_AddItemToArray(values, v);
         saved |= value->storage == STORE_SAVED;
     }
@@ -160,9 +183,49 @@ static cJSON *saved_json(const struct graph *graph)
         cJSON *json = cJSON_CreateObject();
         cJSON_AddStringToObject(json, "name", value->name);
         cJSON_AddStringToObject(json, "width_name", value->width_name);
+        add_text(json, "size",
+                 !strcmp(value->width_name, "1")  ? format_text("MAX_TOKENS")
+                 : strchr(value->width_name, ' ') ? format_text("(size_t)MAX_TOKENS * (%s)", value->width_name)
+                                                  : format_text("(size_t)MAX_TOKENS * %s", value->width_name));
         cJSON_AddItemToArray(list, json);
     }
     return list;
+}
+
+/* {name, constant, column}: where each value of one kind lies, as LOWEST_DQKV_AT. */
+static cJSON *columns_json(const struct graph *graph, const char *prefix)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (int i = 0; i < graph->value_count; i++) {
+        const struct value *value = &graph->values[i];
+        if (value->storage != STORE_SCRATCH || value->first < 0)
+            continue;
+        cJSON *json = cJSON_CreateObject();
+        cJSON_AddStringToObject(json, "name", value->name);
+        add_text(json, "constant", column_constant(prefix, value));
+        cJSON_AddNumberToObject(json, "column", (double)value->column);
+        cJSON_AddItemToArray(list, json);
+    }
+    return list;
+}
+
+cJSON *scratch_json(const struct plan *plan)
+{
+    const struct graph_plan *graph = plan->graph;
+    long long most = (long long)graph->head_rows * graph->head.scratch_columns;
+    const char *rows = "HEAD_ROWS", *name = "head";
+    for (int i = 0; i < graph->kind_count; i++) {
+        long long size = (long long)graph->max_tokens * graph->kinds[i].graph.scratch_columns;
+        if (size <= most)
+            continue;
+        most = size;
+        rows = "MAX_TOKENS";
+        name = graph->kinds[i].name;
+    }
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "rows", rows);
+    add_text(json, "columns", upper(format_text("%s_columns", name)));
+    return json;
 }
 
 static void add_set_name(const struct plan *plan, cJSON *json, int set)
@@ -195,10 +258,11 @@ cJSON *kinds_json(const struct plan *plan)
         cJSON_AddItemToObject(json, "layers", layers_json(kind->layers, kind->count));
         cJSON_AddItemToObject(json, "stretches", stretches_json(kind->layers, kind->count));
         cJSON_AddItemToObject(json, "saved", saved_json(graph));
+        cJSON_AddItemToObject(json, "columns", columns_json(graph, kind->name));
         cJSON_AddNumberToObject(json, "saved_columns", (double)graph->saved_columns);
         cJSON_AddNumberToObject(json, "scratch_columns", (double)graph->scratch_columns);
-        cJSON_AddItemToObject(json, "forward", function_json(graph, 0, graph->forward_count));
-        cJSON_AddItemToObject(json, "backward", function_json(graph, graph->forward_count, graph->count));
+        cJSON_AddItemToObject(json, "forward", function_json(graph, kind->name, 0, graph->forward_count));
+        cJSON_AddItemToObject(json, "backward", function_json(graph, kind->name, graph->forward_count, graph->count));
         cJSON_AddItemToArray(list, json);
     }
     return list;
@@ -210,11 +274,14 @@ cJSON *extends_json(const struct plan *plan)
     for (int i = 0; i < plan->graph->extend_count; i++) {
         const struct extend_kind *extend = &plan->graph->extends[i];
         cJSON *json = cJSON_CreateObject();
+        char prefix[64];
+        snprintf(prefix, sizeof prefix, "extend_%s", extend->name);
         cJSON_AddStringToObject(json, "name", extend->name);
+        cJSON_AddItemToObject(json, "columns", columns_json(&extend->graph, prefix));
         add_set_name(plan, json, extend->adapter_set);
         cJSON_AddNumberToObject(json, "window", extend->window);
         cJSON_AddNumberToObject(json, "scratch_columns", (double)extend->graph.scratch_columns);
-        cJSON_AddItemToObject(json, "forward", function_json(&extend->graph, 0, extend->graph.count));
+        cJSON_AddItemToObject(json, "forward", function_json(&extend->graph, prefix, 0, extend->graph.count));
         cJSON_AddItemToArray(list, json);
     }
     return list;
@@ -257,8 +324,9 @@ cJSON *head_json(const struct plan *plan)
 {
     const struct graph *graph = &plan->graph->head;
     cJSON *json = cJSON_CreateObject();
-    cJSON_AddItemToObject(json, "forward", function_json(graph, 0, graph->forward_count));
-    cJSON_AddItemToObject(json, "backward", function_json(graph, graph->forward_count, graph->count));
+    cJSON_AddItemToObject(json, "forward", function_json(graph, "head", 0, graph->forward_count));
+    cJSON_AddItemToObject(json, "columns", columns_json(graph, "head"));
+    cJSON_AddItemToObject(json, "backward", function_json(graph, "head", graph->forward_count, graph->count));
     cJSON_AddNumberToObject(json, "scratch_columns", (double)graph->scratch_columns);
     if (plan->placement.head.r > 0)
         cJSON_AddItemToObject(json, "lora", slot_json(plan, SLOT_HEAD, &plan->placement.head));

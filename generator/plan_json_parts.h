@@ -19,11 +19,18 @@ cJSON *products_json(const struct plan *plan);
 cJSON *loras_json(const struct plan *plan);
 cJSON *gradient_kernels_json(const struct plan *plan);
 
+/* {name, value}: the constants that loras and adapter sets refer to by r_name and scaling_name. */
+cJSON *ranks_json(const struct plan *plan);
+cJSON *scalings_json(const struct plan *plan);
+
 /* plan_json_layers.c: adapter sets, kinds of layers, which layer is of which kind, the head. */
 cJSON *sets_json(const struct plan *plan);
 cJSON *kinds_json(const struct plan *plan);
 cJSON *extends_json(const struct plan *plan);
 cJSON *runs_json(const struct plan *plan);
 cJSON *head_json(const struct plan *plan);
+
+/* The largest scratch of all kinds and the head: {rows = "MAX_TOKENS", columns = "ADAPTED_COLUMNS"}. */
+cJSON *scratch_json(const struct plan *plan);
 
 #endif

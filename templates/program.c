@@ -66,9 +66,9 @@ static const struct tensor_group weight_groups[] = {
 //@ for _, set in ipairs(plan.sets) do
 static const struct tensor_spec $(set.name)_tensors[] = {
 //@   for _, a in ipairs(set.slots) do
-    {.name = "$(a.block)$(a.slot).lora_A.weight", .rows = $(a.r), .cols = $(a.in_name), .dtype = DTYPE_F32,
+    {.name = "$(a.block)$(a.slot).lora_A.weight", .rows = $(a.r_name), .cols = $(a.in_name), .dtype = DTYPE_F32,
      .offset = offsetof(struct $(set.name)_adapters, $(a.slot)_A), .scaling = $(c_double(a.scaling))},
-    {.name = "$(a.block)$(a.slot).lora_B.weight", .rows = $(a.out_name), .cols = $(a.r), .dtype = DTYPE_F32,
+    {.name = "$(a.block)$(a.slot).lora_B.weight", .rows = $(a.out_name), .cols = $(a.r_name), .dtype = DTYPE_F32,
      .offset = offsetof(struct $(set.name)_adapters, $(a.slot)_B), .transposed = true, .scaling = $(c_double(a.scaling))},
 //@     if plan.dora then
     {.name = "$(a.block)$(a.slot).lora_magnitude_vector", .rows = $(a.out_name), .dtype = DTYPE_F32,
@@ -83,9 +83,9 @@ static const int $(set.name)_layers[] = {$(table.concat(set.layers, ", "))};
 //@ if other then
 static const struct tensor_spec other_adapter_tensors[] = {
 //@   if plan.head.lora then
-    {.name = "lm_head.lora_A.weight", .rows = $(plan.head.lora.r), .cols = HIDDEN, .dtype = DTYPE_F32,
+    {.name = "lm_head.lora_A.weight", .rows = $(plan.head.lora.r_name), .cols = HIDDEN, .dtype = DTYPE_F32,
      .offset = offsetof(struct adapters, lm_head_A), .scaling = $(c_double(plan.head.lora.scaling))},
-    {.name = "lm_head.lora_B.weight", .rows = VOCAB, .cols = $(plan.head.lora.r), .dtype = DTYPE_F32,
+    {.name = "lm_head.lora_B.weight", .rows = VOCAB, .cols = $(plan.head.lora.r_name), .dtype = DTYPE_F32,
      .offset = offsetof(struct adapters, lm_head_B), .transposed = true, .scaling = $(c_double(plan.head.lora.scaling))},
 //@     if plan.dora then
     {.name = "lm_head.lora_magnitude_vector", .rows = VOCAB, .dtype = DTYPE_F32, .offset = offsetof(struct adapters, lm_head_magnitude)},

@@ -6,6 +6,7 @@
 
 #include "shapes.h"
 
+//@ local align = plan.weight_dtype == "f32" and "" or "_Alignas(4) "
 /* One decoder layer, frozen. Products that read the same input are stacked: their rows lie one behind the other. */
 struct layer_weights {
     float input_layernorm[HIDDEN];
@@ -25,28 +26,28 @@ struct layer_weights {
     float down_bias[HIDDEN];
 //@ end
     /* q_proj, k_proj, v_proj */
-    _Alignas(4) weight_t qkv_proj[QKV * HIDDEN];
-    _Alignas(4) weight_t o_proj[HIDDEN * Q_WIDTH];
+    $(align)weight_t qkv_proj[QKV * HIDDEN];
+    $(align)weight_t o_proj[HIDDEN * Q_WIDTH];
     /* gate_proj, up_proj */
-    _Alignas(4) weight_t gate_up_proj[GATE_UP * HIDDEN];
-    _Alignas(4) weight_t down_proj[HIDDEN * INTERMEDIATE];
+    $(align)weight_t gate_up_proj[GATE_UP * HIDDEN];
+    $(align)weight_t down_proj[HIDDEN * INTERMEDIATE];
 };
 
 struct weights {
     float norm[HIDDEN];
     struct layer_weights layers[LAYERS];
-    _Alignas(4) weight_t embed_tokens[(size_t)VOCAB * HIDDEN];
+    $(align)weight_t embed_tokens[(size_t)VOCAB * HIDDEN];
 //@ if not plan.model.tie_word_embeddings then
-    _Alignas(4) weight_t lm_head[(size_t)VOCAB * HIDDEN];
+    $(align)weight_t lm_head[(size_t)VOCAB * HIDDEN];
 //@ end
 };
 
 //@ for _, set in ipairs(plan.sets) do
-/* What is trained in each of $(set.count) layers. A is lora_A [r][in]; B is lora_B transposed, [r][out]. */
+/* What is trained in $(set.count == 1 and "one layer" or "each of " .. set.count .. " layers"). A is lora_A [r][in]; B is lora_B transposed, [r][out]. */
 struct $(set.name)_adapters {
 //@   for _, m in ipairs(set.slots) do
-    float $(m.slot)_A[$(m.r) * $(m.in_name)];
-    float $(m.slot)_B[$(m.r) * $(m.out_name)];
+    float $(m.slot)_A[$(m.r_name) * $(m.in_name)];
+    float $(m.slot)_B[$(m.r_name) * $(m.out_name)];
 //@     if plan.dora then
     float $(m.slot)_magnitude[$(m.out_name)];
 //@     end
@@ -60,8 +61,8 @@ struct adapters {
     struct $(set.name)_adapters $(set.name)[$(set.count)];
 //@ end
 //@ if plan.head.lora then
-    float lm_head_A[$(plan.head.lora.r) * HIDDEN];
-    float lm_head_B[$(plan.head.lora.r) * VOCAB];
+    float lm_head_A[$(plan.head.lora.r_name) * HIDDEN];
+    float lm_head_B[$(plan.head.lora.r_name) * VOCAB];
 //@   if plan.dora then
     float lm_head_magnitude[VOCAB];
 //@   end

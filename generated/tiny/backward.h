@@ -27,14 +27,14 @@ static void lowest_layer_bwd(struct device *s, int layer)
     const float *v_proj_u = keep->v_proj_u;
     const float *lse = keep->lse;
     float *dx = s->dx;
-    float *dact = s->scratch + (size_t)MAX_TOKENS * 344;
-    float *dgate_up = s->scratch + (size_t)MAX_TOKENS * 0;
-    float *dmid_normed = s->scratch + (size_t)MAX_TOKENS * 344;
-    float *dattended = s->scratch + (size_t)MAX_TOKENS * 128;
-    float *dqkv = s->scratch + (size_t)MAX_TOKENS * 0;
-    float *delta = s->scratch + (size_t)MAX_TOKENS * 192;
-    float *dq_proj_u = s->scratch + (size_t)MAX_TOKENS * 128;
-    float *dv_proj_u = s->scratch + (size_t)MAX_TOKENS * 128;
+    float *dact = s->scratch + (size_t)MAX_TOKENS * LOWEST_DACT_AT;
+    float *dgate_up = s->scratch + (size_t)MAX_TOKENS * LOWEST_DGATE_UP_AT;
+    float *dmid_normed = s->scratch + (size_t)MAX_TOKENS * LOWEST_DMID_NORMED_AT;
+    float *dattended = s->scratch + (size_t)MAX_TOKENS * LOWEST_DATTENDED_AT;
+    float *dqkv = s->scratch + (size_t)MAX_TOKENS * LOWEST_DQKV_AT;
+    float *delta = s->scratch + (size_t)MAX_TOKENS * LOWEST_DELTA_AT;
+    float *dq_proj_u = s->scratch + (size_t)MAX_TOKENS * LOWEST_DQ_PROJ_U_AT;
+    float *dv_proj_u = s->scratch + (size_t)MAX_TOKENS * LOWEST_DV_PROJ_U_AT;
 
     matmul_down_proj_bwd(dact, dx, w->down_proj, T);
     swiglu_bwd(dgate_up, dact, gate_up, T);
@@ -43,10 +43,9 @@ static void lowest_layer_bwd(struct device *s, int layer)
     matmul_o_proj_bwd(dattended, dx, w->o_proj, T);
     attention_qv_bwd(dqkv, delta, dattended, attended, lse, qkv, s->segments, 0);
     rope_q_bwd(dqkv, s->position, s->rope_cos, s->rope_sin, T);
-    lora_q_proj_r8_lowest_bwd(g->q_proj_A, g->q_proj_B, dqkv, QKV, q_proj_u, normed, a->q_proj_A, a->q_proj_B,
-                              dq_proj_u, T);
-    lora_v_proj_r8_lowest_bwd(g->v_proj_A, g->v_proj_B, dqkv + V_OFFSET, QKV, v_proj_u, normed, a->v_proj_A,
-                              a->v_proj_B, dv_proj_u, T);
+    lora_q_proj_r8_lowest_bwd(g->q_proj_A, g->q_proj_B, dqkv, QKV, q_proj_u, normed, a->q_proj_B, dq_proj_u, T);
+    lora_v_proj_r8_lowest_bwd(g->v_proj_A, g->v_proj_B, dqkv + V_OFFSET, QKV, v_proj_u, normed, a->v_proj_B, dv_proj_u,
+                              T);
 }
 
 /* 159 kFLOP per token; dx goes on to the layer below. */
@@ -69,15 +68,15 @@ static void adapted_layer_bwd(struct device *s, int layer)
     const float *v_proj_u = keep->v_proj_u;
     const float *lse = keep->lse;
     float *dx = s->dx;
-    float *dact = s->scratch + (size_t)MAX_TOKENS * 344;
-    float *dgate_up = s->scratch + (size_t)MAX_TOKENS * 0;
-    float *dmid_normed = s->scratch + (size_t)MAX_TOKENS * 344;
-    float *dattended = s->scratch + (size_t)MAX_TOKENS * 128;
-    float *dqkv = s->scratch + (size_t)MAX_TOKENS * 0;
-    float *delta = s->scratch + (size_t)MAX_TOKENS * 192;
-    float *dnormed = s->scratch + (size_t)MAX_TOKENS * 128;
-    float *dq_proj_u = s->scratch + (size_t)MAX_TOKENS * 192;
-    float *dv_proj_u = s->scratch + (size_t)MAX_TOKENS * 192;
+    float *dact = s->scratch + (size_t)MAX_TOKENS * ADAPTED_DACT_AT;
+    float *dgate_up = s->scratch + (size_t)MAX_TOKENS * ADAPTED_DGATE_UP_AT;
+    float *dmid_normed = s->scratch + (size_t)MAX_TOKENS * ADAPTED_DMID_NORMED_AT;
+    float *dattended = s->scratch + (size_t)MAX_TOKENS * ADAPTED_DATTENDED_AT;
+    float *dqkv = s->scratch + (size_t)MAX_TOKENS * ADAPTED_DQKV_AT;
+    float *delta = s->scratch + (size_t)MAX_TOKENS * ADAPTED_DELTA_AT;
+    float *dnormed = s->scratch + (size_t)MAX_TOKENS * ADAPTED_DNORMED_AT;
+    float *dq_proj_u = s->scratch + (size_t)MAX_TOKENS * ADAPTED_DQ_PROJ_U_AT;
+    float *dv_proj_u = s->scratch + (size_t)MAX_TOKENS * ADAPTED_DV_PROJ_U_AT;
 
     matmul_down_proj_bwd(dact, dx, w->down_proj, T);
     swiglu_bwd(dgate_up, dact, gate_up, T);

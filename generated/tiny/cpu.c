@@ -86,7 +86,7 @@ static void point_to_adapted(struct device *s, int layer, int i)
 static void point_to_adapters(struct device *s)
 {
     for (int layer = 3; layer <= 4; layer++)
-        point_to_adapted(s, layer, 0 + layer - 3);
+        point_to_adapted(s, layer, layer - 3);
 }
 
 /* The arena of training and evaluation: scratch, the layers' inputs, and what they keep. Evaluation keeps nothing, so all
@@ -95,33 +95,32 @@ static void lay_out_arena(struct device *s)
 {
     const size_t stream = (size_t)MAX_TOKENS * HIDDEN;
     const bool training = s->use == USE_TRAIN;
-    size_t floats = 328192 + stream;
+    const size_t scratch = (size_t)HEAD_ROWS * HEAD_COLUMNS;
+    size_t floats = scratch + stream;
     if (training)
-        floats += stream * (LAYERS - 3 + 1);
+        floats += stream * (LAYERS - FIRST_TRAINING_LAYER) + stream; /* the layers' inputs, dx */
     const size_t lowest_floats = sizeof(struct lowest_saved) / sizeof(float);
-    floats += lowest_floats * (training ? 1 : 1);
+    floats += lowest_floats;
     const size_t adapted_floats = sizeof(struct adapted_saved) / sizeof(float);
-    floats += adapted_floats * (training ? 1 : 1);
+    floats += adapted_floats;
     s->arena_bytes = sizeof(float) * floats;
     s->arena = large_allocate(s->arena_bytes, "activations");
     float *next = s->arena;
     s->scratch = next;
-    next += 328192;
+    next += scratch;
     float *shared = next;
     next += stream;
     for (int layer = 0; layer <= LAYERS; layer++) {
-        const bool own = training && layer >= 3 && layer < LAYERS;
+        const bool own = training && layer >= FIRST_TRAINING_LAYER && layer < LAYERS;
         s->input[layer] = own ? next : shared;
         next += own ? stream : 0;
     }
     s->dx = next;
     next += training ? stream : 0;
-    for (int layer = 3; layer <= 3; layer++)
-        s->layer_saved[layer] = next + lowest_floats * (training ? (size_t)(0 + layer - 3) : 0);
-    next += lowest_floats * (training ? 1 : 1);
-    for (int layer = 4; layer <= 4; layer++)
-        s->layer_saved[layer] = next + adapted_floats * (training ? (size_t)(0 + layer - 4) : 0);
-    next += adapted_floats * (training ? 1 : 1);
+    s->layer_saved[3] = next;
+    next += lowest_floats;
+    s->layer_saved[4] = next;
+    next += adapted_floats;
     CHECK(next == s->arena + floats);
 }
 
@@ -138,7 +137,7 @@ static void lay_out_batch(struct device *s)
 static void lay_out_generation(struct device *s)
 {
     const size_t stream = (size_t)PROMPT_ROWS * HIDDEN, cache = (size_t)MAX_CONTEXT * KV_WIDTH;
-    s->arena_bytes = 724992;
+    s->arena_bytes = sizeof(float) * PROMPT_ROWS * (EXTEND_COLUMNS + 2 * HIDDEN);
     s->arena = large_allocate(s->arena_bytes, "activations");
     for (int layer = 0; layer <= LAYERS; layer++)
         s->input[layer] = s->arena;

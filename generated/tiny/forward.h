@@ -17,13 +17,13 @@ static void frozen_layer_fwd(struct device *s, int layer)
     const int T = s->T;
     const float *x = s->input[layer];
     float *out = s->input[layer + 1];
-    float *normed = s->scratch + (size_t)MAX_TOKENS * 128;
-    float *qkv = s->scratch + (size_t)MAX_TOKENS * 0;
-    float *attended = s->scratch + (size_t)MAX_TOKENS * 128;
-    float *mid = s->scratch + (size_t)MAX_TOKENS * 516;
-    float *mid_normed = s->scratch + (size_t)MAX_TOKENS * 344;
-    float *gate_up = s->scratch + (size_t)MAX_TOKENS * 0;
-    float *act = s->scratch + (size_t)MAX_TOKENS * 344;
+    float *normed = s->scratch + (size_t)MAX_TOKENS * FROZEN_NORMED_AT;
+    float *qkv = s->scratch + (size_t)MAX_TOKENS * FROZEN_QKV_AT;
+    float *attended = s->scratch + (size_t)MAX_TOKENS * FROZEN_ATTENDED_AT;
+    float *mid = s->scratch + (size_t)MAX_TOKENS * FROZEN_MID_AT;
+    float *mid_normed = s->scratch + (size_t)MAX_TOKENS * FROZEN_MID_NORMED_AT;
+    float *gate_up = s->scratch + (size_t)MAX_TOKENS * FROZEN_GATE_UP_AT;
+    float *act = s->scratch + (size_t)MAX_TOKENS * FROZEN_ACT_AT;
 
     rmsnorm_fwd(normed, NULL, x, w->input_layernorm, T);
     matmul_qkv_proj_fwd(qkv, normed, w->qkv_proj, T);
@@ -50,9 +50,9 @@ static void lowest_layer_fwd(struct device *s, int layer)
     float *attended = keep->attended;
     float *mid = keep->mid;
     float *mid_rstd = keep->mid_rstd;
-    float *mid_normed = s->scratch + (size_t)MAX_TOKENS * 0;
+    float *mid_normed = s->scratch + (size_t)MAX_TOKENS * LOWEST_MID_NORMED_AT;
     float *gate_up = keep->gate_up;
-    float *act = s->scratch + (size_t)MAX_TOKENS * 0;
+    float *act = s->scratch + (size_t)MAX_TOKENS * LOWEST_ACT_AT;
     float *q_proj_u = keep->q_proj_u;
     float *v_proj_u = keep->v_proj_u;
     float *lse = keep->lse;
@@ -87,9 +87,9 @@ static void adapted_layer_fwd(struct device *s, int layer)
     float *attended = keep->attended;
     float *mid = keep->mid;
     float *mid_rstd = keep->mid_rstd;
-    float *mid_normed = s->scratch + (size_t)MAX_TOKENS * 0;
+    float *mid_normed = s->scratch + (size_t)MAX_TOKENS * ADAPTED_MID_NORMED_AT;
     float *gate_up = keep->gate_up;
-    float *act = s->scratch + (size_t)MAX_TOKENS * 0;
+    float *act = s->scratch + (size_t)MAX_TOKENS * ADAPTED_ACT_AT;
     float *q_proj_u = keep->q_proj_u;
     float *v_proj_u = keep->v_proj_u;
     float *lse = keep->lse;

@@ -7,8 +7,6 @@
 
 #include "state.h"
 
-enum { DECODE_ROWS = 8 };
-
 static void matmul_qkv_proj_extend(float *y, const float *x, const weight_t *w, int T)
 {
     if (T <= DECODE_ROWS)
@@ -65,13 +63,13 @@ static void plain_layer_extend(struct device *s, int layer)
     const int T = s->T;
     const float *x = s->input[layer];
     float *out = s->input[layer + 1];
-    float *normed = s->scratch + (size_t)PROMPT_ROWS * 128;
-    float *qkv = s->scratch + (size_t)PROMPT_ROWS * 0;
-    float *attended = s->scratch + (size_t)PROMPT_ROWS * 128;
-    float *mid = s->scratch + (size_t)PROMPT_ROWS * 516;
-    float *mid_normed = s->scratch + (size_t)PROMPT_ROWS * 344;
-    float *gate_up = s->scratch + (size_t)PROMPT_ROWS * 0;
-    float *act = s->scratch + (size_t)PROMPT_ROWS * 344;
+    float *normed = s->scratch + (size_t)PROMPT_ROWS * EXTEND_PLAIN_NORMED_AT;
+    float *qkv = s->scratch + (size_t)PROMPT_ROWS * EXTEND_PLAIN_QKV_AT;
+    float *attended = s->scratch + (size_t)PROMPT_ROWS * EXTEND_PLAIN_ATTENDED_AT;
+    float *mid = s->scratch + (size_t)PROMPT_ROWS * EXTEND_PLAIN_MID_AT;
+    float *mid_normed = s->scratch + (size_t)PROMPT_ROWS * EXTEND_PLAIN_MID_NORMED_AT;
+    float *gate_up = s->scratch + (size_t)PROMPT_ROWS * EXTEND_PLAIN_GATE_UP_AT;
+    float *act = s->scratch + (size_t)PROMPT_ROWS * EXTEND_PLAIN_ACT_AT;
 
     rmsnorm_fwd(normed, NULL, x, w->input_layernorm, T);
     matmul_qkv_proj_extend(qkv, normed, w->qkv_proj, T);
@@ -91,15 +89,15 @@ static void adapted_layer_extend(struct device *s, int layer)
     const int T = s->T;
     const float *x = s->input[layer];
     float *out = s->input[layer + 1];
-    float *normed = s->scratch + (size_t)PROMPT_ROWS * 128;
-    float *qkv = s->scratch + (size_t)PROMPT_ROWS * 0;
-    float *attended = s->scratch + (size_t)PROMPT_ROWS * 128;
-    float *mid = s->scratch + (size_t)PROMPT_ROWS * 516;
-    float *mid_normed = s->scratch + (size_t)PROMPT_ROWS * 344;
-    float *gate_up = s->scratch + (size_t)PROMPT_ROWS * 0;
-    float *act = s->scratch + (size_t)PROMPT_ROWS * 344;
-    float *q_proj_u = s->scratch + (size_t)PROMPT_ROWS * 192;
-    float *v_proj_u = s->scratch + (size_t)PROMPT_ROWS * 192;
+    float *normed = s->scratch + (size_t)PROMPT_ROWS * EXTEND_ADAPTED_NORMED_AT;
+    float *qkv = s->scratch + (size_t)PROMPT_ROWS * EXTEND_ADAPTED_QKV_AT;
+    float *attended = s->scratch + (size_t)PROMPT_ROWS * EXTEND_ADAPTED_ATTENDED_AT;
+    float *mid = s->scratch + (size_t)PROMPT_ROWS * EXTEND_ADAPTED_MID_AT;
+    float *mid_normed = s->scratch + (size_t)PROMPT_ROWS * EXTEND_ADAPTED_MID_NORMED_AT;
+    float *gate_up = s->scratch + (size_t)PROMPT_ROWS * EXTEND_ADAPTED_GATE_UP_AT;
+    float *act = s->scratch + (size_t)PROMPT_ROWS * EXTEND_ADAPTED_ACT_AT;
+    float *q_proj_u = s->scratch + (size_t)PROMPT_ROWS * EXTEND_ADAPTED_Q_PROJ_U_AT;
+    float *v_proj_u = s->scratch + (size_t)PROMPT_ROWS * EXTEND_ADAPTED_V_PROJ_U_AT;
 
     rmsnorm_fwd(normed, NULL, x, w->input_layernorm, T);
     matmul_qkv_proj_extend(qkv, normed, w->qkv_proj, T);

@@ -17,12 +17,12 @@ static void clear_rows(float *x, int T)
 /* The loss of every trained row into s->row_loss; its gradient, times s->scale, into s->dx and what the head itself trains. */
 static void head_train(struct device *s)
 {
-    float *x = s->scratch + (size_t)HEAD_ROWS * 512;
-    float *rstd = s->scratch + (size_t)HEAD_ROWS * 640;
-    float *normed = s->scratch + (size_t)HEAD_ROWS * 576;
-    float *logits = s->scratch + (size_t)HEAD_ROWS * 0;
-    float *dnormed = s->scratch + (size_t)HEAD_ROWS * 576;
-    float *drow = s->scratch + (size_t)HEAD_ROWS * 0;
+    float *x = s->scratch + (size_t)HEAD_ROWS * HEAD_X_AT;
+    float *rstd = s->scratch + (size_t)HEAD_ROWS * HEAD_RSTD_AT;
+    float *normed = s->scratch + (size_t)HEAD_ROWS * HEAD_NORMED_AT;
+    float *logits = s->scratch + (size_t)HEAD_ROWS * HEAD_LOGITS_AT;
+    float *dnormed = s->scratch + (size_t)HEAD_ROWS * HEAD_DNORMED_AT;
+    float *drow = s->scratch + (size_t)HEAD_ROWS * HEAD_DROW_AT;
 
     clear_rows(s->dx, s->T);
     for (int first = 0; first < s->rows; first += HEAD_ROWS) {
@@ -42,10 +42,10 @@ static void head_train(struct device *s)
 /* The loss of every trained row, and the token that each one's largest logit names. */
 static void head_evaluate(struct device *s)
 {
-    float *x = s->scratch + (size_t)HEAD_ROWS * 512;
-    float *rstd = s->scratch + (size_t)HEAD_ROWS * 640;
-    float *normed = s->scratch + (size_t)HEAD_ROWS * 576;
-    float *logits = s->scratch + (size_t)HEAD_ROWS * 0;
+    float *x = s->scratch + (size_t)HEAD_ROWS * HEAD_X_AT;
+    float *rstd = s->scratch + (size_t)HEAD_ROWS * HEAD_RSTD_AT;
+    float *normed = s->scratch + (size_t)HEAD_ROWS * HEAD_NORMED_AT;
+    float *logits = s->scratch + (size_t)HEAD_ROWS * HEAD_LOGITS_AT;
 
     for (int first = 0; first < s->rows; first += HEAD_ROWS) {
         const int T = s->rows - first < HEAD_ROWS ? s->rows - first : HEAD_ROWS;

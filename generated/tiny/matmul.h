@@ -112,106 +112,106 @@ static inline void matmul_tn(float *c, int c_stride, const float *a, int a_strid
 
 /* ---- this model's products ---- */
 
-/* y [T][QKV] = x [T][HIDDEN] W^T, W [QKV][HIDDEN]; 16,384 FLOP a token. Bound by arithmetic
- * from some tens of tokens on, by reading W below. */
+/* y [T][QKV] = x [T][HIDDEN] W^T, W [QKV][HIDDEN]; 16,384 FLOP
+ * and 768 bytes a token beside W's 32,768: bound by arithmetic from some tens of tokens on, by reading W below. */
 NOINLINE void matmul_qkv_proj_fwd(float *y, const float *x, const weight_t *w, int T)
 {
     const struct operand weights = {w, HIDDEN, true, true};
     matmul_nt(y, QKV, x, HIDDEN, weights, T, QKV, HIDDEN, 1, false, NULL, NULL);
 }
 
-/* dx [T][HIDDEN] = dy [T][QKV] W; 16,384 FLOP a token. */
+/* dx [T][HIDDEN] = dy [T][QKV] W; FLOP and bytes are those of y. */
 NOINLINE void matmul_qkv_proj_bwd(float *dx, const float *dy, const weight_t *w, int T)
 {
     const struct operand weights = {w, HIDDEN, false, true};
     matmul_nn(dx, HIDDEN, dy, QKV, weights, T, HIDDEN, QKV, 1, false);
 }
 
-/* y [M][QKV] = x [M][HIDDEN] W^T for M from 1 to 8 rows: reads W once, bound by that. */
+/* y [M][QKV] = x [M][HIDDEN] W^T for M from 1 to DECODE_ROWS rows: reads W once, bound by that. */
 static void matmul_qkv_proj_decode(float *y, const float *x, const weight_t *w, int M)
 {
     decode_weights(y, x, w, NULL, NULL, M, QKV, HIDDEN);
 }
 
-/* y [T][HIDDEN] = x [T][Q_WIDTH] W^T + residual, W [HIDDEN][Q_WIDTH]; 8,192 FLOP a token. Bound by arithmetic
- * from some tens of tokens on, by reading W below. */
+/* y [T][HIDDEN] = x [T][Q_WIDTH] W^T + residual, W [HIDDEN][Q_WIDTH]; 8,192 FLOP
+ * and 512 bytes a token beside W's 16,384: bound by arithmetic from some tens of tokens on, by reading W below. */
 NOINLINE void matmul_o_proj_fwd(float *y, const float *x, const weight_t *w, const float *residual, int T)
 {
     const struct operand weights = {w, Q_WIDTH, true, true};
     matmul_nt(y, HIDDEN, x, Q_WIDTH, weights, T, HIDDEN, Q_WIDTH, 1, false, NULL, residual);
 }
 
-/* dx [T][Q_WIDTH] = dy [T][HIDDEN] W; 8,192 FLOP a token. */
+/* dx [T][Q_WIDTH] = dy [T][HIDDEN] W; FLOP and bytes are those of y. */
 NOINLINE void matmul_o_proj_bwd(float *dx, const float *dy, const weight_t *w, int T)
 {
     const struct operand weights = {w, Q_WIDTH, false, true};
     matmul_nn(dx, Q_WIDTH, dy, HIDDEN, weights, T, Q_WIDTH, HIDDEN, 1, false);
 }
 
-/* y [M][HIDDEN] = x [M][Q_WIDTH] W^T + residual for M from 1 to 8 rows: reads W once, bound by that. */
+/* y [M][HIDDEN] = x [M][Q_WIDTH] W^T + residual for M from 1 to DECODE_ROWS rows: reads W once, bound by that. */
 static void matmul_o_proj_decode(float *y, const float *x, const weight_t *w, const float *residual, int M)
 {
     decode_weights(y, x, w, NULL, residual, M, HIDDEN, Q_WIDTH);
 }
 
-/* y [T][GATE_UP] = x [T][HIDDEN] W^T, W [GATE_UP][HIDDEN]; 44,032 FLOP a token. Bound by arithmetic
- * from some tens of tokens on, by reading W below. */
+/* y [T][GATE_UP] = x [T][HIDDEN] W^T, W [GATE_UP][HIDDEN]; 44,032 FLOP
+ * and 1,632 bytes a token beside W's 88,064: bound by arithmetic from some tens of tokens on, by reading W below. */
 NOINLINE void matmul_gate_up_proj_fwd(float *y, const float *x, const weight_t *w, int T)
 {
     const struct operand weights = {w, HIDDEN, true, true};
     matmul_nt(y, GATE_UP, x, HIDDEN, weights, T, GATE_UP, HIDDEN, 1, false, NULL, NULL);
 }
 
-/* dx [T][HIDDEN] = dy [T][GATE_UP] W; 44,032 FLOP a token. */
+/* dx [T][HIDDEN] = dy [T][GATE_UP] W; FLOP and bytes are those of y. */
 NOINLINE void matmul_gate_up_proj_bwd(float *dx, const float *dy, const weight_t *w, int T)
 {
     const struct operand weights = {w, HIDDEN, false, true};
     matmul_nn(dx, HIDDEN, dy, GATE_UP, weights, T, HIDDEN, GATE_UP, 1, false);
 }
 
-/* y [M][GATE_UP] = x [M][HIDDEN] W^T for M from 1 to 8 rows: reads W once, bound by that. */
+/* y [M][GATE_UP] = x [M][HIDDEN] W^T for M from 1 to DECODE_ROWS rows: reads W once, bound by that. */
 static void matmul_gate_up_proj_decode(float *y, const float *x, const weight_t *w, int M)
 {
     decode_weights(y, x, w, NULL, NULL, M, GATE_UP, HIDDEN);
 }
 
-/* y [T][HIDDEN] = x [T][INTERMEDIATE] W^T + residual, W [HIDDEN][INTERMEDIATE]; 22,016 FLOP a token. Bound by arithmetic
- * from some tens of tokens on, by reading W below. */
+/* y [T][HIDDEN] = x [T][INTERMEDIATE] W^T + residual, W [HIDDEN][INTERMEDIATE]; 22,016 FLOP
+ * and 944 bytes a token beside W's 44,032: bound by arithmetic from some tens of tokens on, by reading W below. */
 NOINLINE void matmul_down_proj_fwd(float *y, const float *x, const weight_t *w, const float *residual, int T)
 {
     const struct operand weights = {w, INTERMEDIATE, true, true};
     matmul_nt(y, HIDDEN, x, INTERMEDIATE, weights, T, HIDDEN, INTERMEDIATE, 1, false, NULL, residual);
 }
 
-/* dx [T][INTERMEDIATE] = dy [T][HIDDEN] W; 22,016 FLOP a token. */
+/* dx [T][INTERMEDIATE] = dy [T][HIDDEN] W; FLOP and bytes are those of y. */
 NOINLINE void matmul_down_proj_bwd(float *dx, const float *dy, const weight_t *w, int T)
 {
     const struct operand weights = {w, INTERMEDIATE, false, true};
     matmul_nn(dx, INTERMEDIATE, dy, HIDDEN, weights, T, INTERMEDIATE, HIDDEN, 1, false);
 }
 
-/* y [M][HIDDEN] = x [M][INTERMEDIATE] W^T + residual for M from 1 to 8 rows: reads W once, bound by that. */
+/* y [M][HIDDEN] = x [M][INTERMEDIATE] W^T + residual for M from 1 to DECODE_ROWS rows: reads W once, bound by that. */
 static void matmul_down_proj_decode(float *y, const float *x, const weight_t *w, const float *residual, int M)
 {
     decode_weights(y, x, w, NULL, residual, M, HIDDEN, INTERMEDIATE);
 }
 
-/* y [T][VOCAB] = x [T][HIDDEN] W^T, W [VOCAB][HIDDEN]; 65,536 FLOP a token. Bound by arithmetic
- * from some tens of tokens on, by reading W below. */
+/* y [T][VOCAB] = x [T][HIDDEN] W^T, W [VOCAB][HIDDEN]; 65,536 FLOP
+ * and 2,304 bytes a token beside W's 131,072: bound by arithmetic from some tens of tokens on, by reading W below. */
 NOINLINE void matmul_lm_head_fwd(float *y, const float *x, const weight_t *w, int T)
 {
     const struct operand weights = {w, HIDDEN, true, true};
     matmul_nt(y, VOCAB, x, HIDDEN, weights, T, VOCAB, HIDDEN, 1, false, NULL, NULL);
 }
 
-/* dx [T][HIDDEN] = dy [T][VOCAB] W; 65,536 FLOP a token. */
+/* dx [T][HIDDEN] = dy [T][VOCAB] W; FLOP and bytes are those of y. */
 NOINLINE void matmul_lm_head_bwd(float *dx, const float *dy, const weight_t *w, int T)
 {
     const struct operand weights = {w, HIDDEN, false, true};
     matmul_nn(dx, HIDDEN, dy, VOCAB, weights, T, HIDDEN, VOCAB, 1, false);
 }
 
-/* y [M][VOCAB] = x [M][HIDDEN] W^T for M from 1 to 8 rows: reads W once, bound by that. */
+/* y [M][VOCAB] = x [M][HIDDEN] W^T for M from 1 to DECODE_ROWS rows: reads W once, bound by that. */
 static void matmul_lm_head_decode(float *y, const float *x, const weight_t *w, int M)
 {
     decode_weights(y, x, w, NULL, NULL, M, VOCAB, HIDDEN);

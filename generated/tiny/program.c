@@ -39,13 +39,13 @@ static const struct tensor_group weight_groups[] = {
 };
 
 static const struct tensor_spec adapted_tensors[] = {
-    {.name = "self_attn.q_proj.lora_A.weight", .rows = 8, .cols = HIDDEN, .dtype = DTYPE_F32,
+    {.name = "self_attn.q_proj.lora_A.weight", .rows = RANK, .cols = HIDDEN, .dtype = DTYPE_F32,
      .offset = offsetof(struct adapted_adapters, q_proj_A), .scaling = 2.0},
-    {.name = "self_attn.q_proj.lora_B.weight", .rows = Q_WIDTH, .cols = 8, .dtype = DTYPE_F32,
+    {.name = "self_attn.q_proj.lora_B.weight", .rows = Q_WIDTH, .cols = RANK, .dtype = DTYPE_F32,
      .offset = offsetof(struct adapted_adapters, q_proj_B), .transposed = true, .scaling = 2.0},
-    {.name = "self_attn.v_proj.lora_A.weight", .rows = 8, .cols = HIDDEN, .dtype = DTYPE_F32,
+    {.name = "self_attn.v_proj.lora_A.weight", .rows = RANK, .cols = HIDDEN, .dtype = DTYPE_F32,
      .offset = offsetof(struct adapted_adapters, v_proj_A), .scaling = 2.0},
-    {.name = "self_attn.v_proj.lora_B.weight", .rows = KV_WIDTH, .cols = 8, .dtype = DTYPE_F32,
+    {.name = "self_attn.v_proj.lora_B.weight", .rows = KV_WIDTH, .cols = RANK, .dtype = DTYPE_F32,
      .offset = offsetof(struct adapted_adapters, v_proj_B), .transposed = true, .scaling = 2.0},
 };
 

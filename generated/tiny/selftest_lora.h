@@ -186,7 +186,7 @@ static void run_lora_q_proj_r8(struct lora_case *c, int threads)
 
 static void check_lora_q_proj_r8(struct selftest *s, int T)
 {
-    struct lora_case c = {.T = T, .in = HIDDEN, .out = Q_WIDTH, .r = 8, .scaling = (double)2.0f, .p = 0};
+    struct lora_case c = {.T = T, .in = HIDDEN, .out = Q_WIDTH, .r = RANK, .scaling = (double)SCALING, .p = 0};
     lora_case_open(&c, s);
     run_lora_q_proj_r8(&c, s->threads);
     check_lora_fwd(s, "lora_q_proj_r8_fwd", &c, false);
@@ -214,13 +214,13 @@ static void run_lora_q_proj_r8_lowest(struct lora_case *c, int threads)
 #pragma omp parallel num_threads(threads)
     {
         lora_q_proj_r8_fwd(c->y, c->ldy, c->u, c->x, c->a, c->bt, c->T);
-        lora_q_proj_r8_lowest_bwd(c->da, c->dbt, c->dy, c->ldy, c->u, c->x, c->a, c->bt, c->du, c->T);
+        lora_q_proj_r8_lowest_bwd(c->da, c->dbt, c->dy, c->ldy, c->u, c->x, c->bt, c->du, c->T);
     }
 }
 
 static void check_lora_q_proj_r8_lowest(struct selftest *s, int T)
 {
-    struct lora_case c = {.T = T, .in = HIDDEN, .out = Q_WIDTH, .r = 8, .scaling = (double)2.0f, .p = 0};
+    struct lora_case c = {.T = T, .in = HIDDEN, .out = Q_WIDTH, .r = RANK, .scaling = (double)SCALING, .p = 0};
     lora_case_open(&c, s);
     run_lora_q_proj_r8_lowest(&c, s->threads);
     check_lora_fwd(s, "lora_q_proj_r8_fwd", &c, false);
@@ -254,7 +254,7 @@ static void run_lora_v_proj_r8(struct lora_case *c, int threads)
 
 static void check_lora_v_proj_r8(struct selftest *s, int T)
 {
-    struct lora_case c = {.T = T, .in = HIDDEN, .out = KV_WIDTH, .r = 8, .scaling = (double)2.0f, .p = 0};
+    struct lora_case c = {.T = T, .in = HIDDEN, .out = KV_WIDTH, .r = RANK, .scaling = (double)SCALING, .p = 0};
     lora_case_open(&c, s);
     run_lora_v_proj_r8(&c, s->threads);
     check_lora_fwd(s, "lora_v_proj_r8_fwd", &c, false);
@@ -282,13 +282,13 @@ static void run_lora_v_proj_r8_lowest(struct lora_case *c, int threads)
 #pragma omp parallel num_threads(threads)
     {
         lora_v_proj_r8_fwd(c->y, c->ldy, c->u, c->x, c->a, c->bt, c->T);
-        lora_v_proj_r8_lowest_bwd(c->da, c->dbt, c->dy, c->ldy, c->u, c->x, c->a, c->bt, c->du, c->T);
+        lora_v_proj_r8_lowest_bwd(c->da, c->dbt, c->dy, c->ldy, c->u, c->x, c->bt, c->du, c->T);
     }
 }
 
 static void check_lora_v_proj_r8_lowest(struct selftest *s, int T)
 {
-    struct lora_case c = {.T = T, .in = HIDDEN, .out = KV_WIDTH, .r = 8, .scaling = (double)2.0f, .p = 0};
+    struct lora_case c = {.T = T, .in = HIDDEN, .out = KV_WIDTH, .r = RANK, .scaling = (double)SCALING, .p = 0};
     lora_case_open(&c, s);
     run_lora_v_proj_r8_lowest(&c, s->threads);
     check_lora_fwd(s, "lora_v_proj_r8_fwd", &c, false);

@@ -2,7 +2,7 @@
 /* Sizes of this model and of this program's blocks. T, the number of tokens at hand, is the only size known at run time.
  *
  * llama: 5 layers of width 64,
-8 query heads on 4 key-value heads.
+ * 8 query heads on 4 key-value heads.
  */
 #ifndef LORAC_SHAPES_H
 #define LORAC_SHAPES_H
@@ -25,22 +25,26 @@ enum {
     V_OFFSET = Q_WIDTH + KV_WIDTH,
     VOCAB = 512,
 
+    RANK = 8, /* r of lora_A and lora_B */
+    /* no gradient reaches the layers below this one */
+    FIRST_TRAINING_LAYER = 3,
+
     /* per_device_train_batch_size rows of max_length tokens, rounded up */
     MAX_TOKENS = 512,
     MAX_SEGMENTS = MAX_TOKENS,
     MAX_LENGTH = 128,
     /* the output head's logits exist for this many rows at a time */
     HEAD_ROWS = 512,
+    /* so few rows at a time go through kernels that read each weight once */
+    DECODE_ROWS = 8,
     /* a prompt is read in chunks; the KV cache holds MAX_CONTEXT tokens */
     PROMPT_ROWS = 256,
     MAX_CONTEXT = 256,
     POSITIONS = MAX_LENGTH > MAX_CONTEXT ? MAX_LENGTH : MAX_CONTEXT,
 };
 
-/* Linear modules, as dropout keys know them. */
-enum { Q_PROJ, K_PROJ, V_PROJ, O_PROJ, GATE_PROJ, UP_PROJ, DOWN_PROJ, LM_HEAD, MODULES };
-
 static const float RMS_NORM_EPS = 1e-05f;
+static const float SCALING = 2.0f; /* of adapters: lora_alpha / r */
 
 /* Storage of the frozen matrices. */
 typedef float weight_t;

@@ -7,32 +7,109 @@
 #include "backend.h"
 #include "tensors.h"
 
-/* What each of 1 lowest layers keeps from its forward to its backward pass: 689 floats per token. */
+/* What the lowest layer keeps from its forward to its backward pass: 689 floats per token. */
 struct lowest_saved {
-    float normed[(size_t)MAX_TOKENS * (HIDDEN)];
-    float qkv[(size_t)MAX_TOKENS * (QKV)];
-    float attended[(size_t)MAX_TOKENS * (Q_WIDTH)];
-    float mid[(size_t)MAX_TOKENS * (HIDDEN)];
-    float mid_rstd[(size_t)MAX_TOKENS * (1)];
-    float gate_up[(size_t)MAX_TOKENS * (GATE_UP)];
-    float q_proj_u[(size_t)MAX_TOKENS * (8)];
-    float v_proj_u[(size_t)MAX_TOKENS * (8)];
-    float lse[(size_t)MAX_TOKENS * (HEADS)];
+    float normed[(size_t)MAX_TOKENS * HIDDEN];
+    float qkv[(size_t)MAX_TOKENS * QKV];
+    float attended[(size_t)MAX_TOKENS * Q_WIDTH];
+    float mid[(size_t)MAX_TOKENS * HIDDEN];
+    float mid_rstd[MAX_TOKENS];
+    float gate_up[(size_t)MAX_TOKENS * GATE_UP];
+    float q_proj_u[(size_t)MAX_TOKENS * RANK];
+    float v_proj_u[(size_t)MAX_TOKENS * RANK];
+    float lse[(size_t)MAX_TOKENS * HEADS];
 };
 
-/* What each of 1 adapted layers keeps from its forward to its backward pass: 690 floats per token. */
+/* What the adapted layer keeps from its forward to its backward pass: 690 floats per token. */
 struct adapted_saved {
-    float rstd[(size_t)MAX_TOKENS * (1)];
-    float normed[(size_t)MAX_TOKENS * (HIDDEN)];
-    float qkv[(size_t)MAX_TOKENS * (QKV)];
-    float attended[(size_t)MAX_TOKENS * (Q_WIDTH)];
-    float mid[(size_t)MAX_TOKENS * (HIDDEN)];
-    float mid_rstd[(size_t)MAX_TOKENS * (1)];
-    float gate_up[(size_t)MAX_TOKENS * (GATE_UP)];
-    float q_proj_u[(size_t)MAX_TOKENS * (8)];
-    float v_proj_u[(size_t)MAX_TOKENS * (8)];
-    float lse[(size_t)MAX_TOKENS * (HEADS)];
+    float rstd[MAX_TOKENS];
+    float normed[(size_t)MAX_TOKENS * HIDDEN];
+    float qkv[(size_t)MAX_TOKENS * QKV];
+    float attended[(size_t)MAX_TOKENS * Q_WIDTH];
+    float mid[(size_t)MAX_TOKENS * HIDDEN];
+    float mid_rstd[MAX_TOKENS];
+    float gate_up[(size_t)MAX_TOKENS * GATE_UP];
+    float q_proj_u[(size_t)MAX_TOKENS * RANK];
+    float v_proj_u[(size_t)MAX_TOKENS * RANK];
+    float lse[(size_t)MAX_TOKENS * HEADS];
 };
+
+/* Where the values that live within one layer, or one block of the head, lie in s->scratch: counted in columns, each as tall as there
+ * are rows. Those that share columns are never needed at the same time. */
+enum {
+    FROZEN_NORMED_AT = 128,
+    FROZEN_QKV_AT = 0,
+    FROZEN_ATTENDED_AT = 128,
+    FROZEN_MID_AT = 516,
+    FROZEN_MID_NORMED_AT = 344,
+    FROZEN_GATE_UP_AT = 0,
+    FROZEN_ACT_AT = 344,
+    FROZEN_COLUMNS = 580,
+};
+
+enum {
+    LOWEST_MID_NORMED_AT = 0,
+    LOWEST_ACT_AT = 0,
+    LOWEST_DACT_AT = 344,
+    LOWEST_DGATE_UP_AT = 0,
+    LOWEST_DMID_NORMED_AT = 344,
+    LOWEST_DATTENDED_AT = 128,
+    LOWEST_DQKV_AT = 0,
+    LOWEST_DELTA_AT = 192,
+    LOWEST_DQ_PROJ_U_AT = 128,
+    LOWEST_DV_PROJ_U_AT = 128,
+    LOWEST_COLUMNS = 516,
+};
+
+enum {
+    ADAPTED_MID_NORMED_AT = 0,
+    ADAPTED_ACT_AT = 0,
+    ADAPTED_DACT_AT = 344,
+    ADAPTED_DGATE_UP_AT = 0,
+    ADAPTED_DMID_NORMED_AT = 344,
+    ADAPTED_DATTENDED_AT = 128,
+    ADAPTED_DQKV_AT = 0,
+    ADAPTED_DELTA_AT = 192,
+    ADAPTED_DNORMED_AT = 128,
+    ADAPTED_DQ_PROJ_U_AT = 192,
+    ADAPTED_DV_PROJ_U_AT = 192,
+    ADAPTED_COLUMNS = 516,
+};
+
+enum {
+    HEAD_X_AT = 512,
+    HEAD_RSTD_AT = 640,
+    HEAD_NORMED_AT = 576,
+    HEAD_LOGITS_AT = 0,
+    HEAD_DNORMED_AT = 576,
+    HEAD_DROW_AT = 0,
+    HEAD_COLUMNS = 641,
+};
+
+/* The same in generation: PROMPT_ROWS tall. */
+enum {
+    EXTEND_PLAIN_NORMED_AT = 128,
+    EXTEND_PLAIN_QKV_AT = 0,
+    EXTEND_PLAIN_ATTENDED_AT = 128,
+    EXTEND_PLAIN_MID_AT = 516,
+    EXTEND_PLAIN_MID_NORMED_AT = 344,
+    EXTEND_PLAIN_GATE_UP_AT = 0,
+    EXTEND_PLAIN_ACT_AT = 344,
+};
+
+enum {
+    EXTEND_ADAPTED_NORMED_AT = 128,
+    EXTEND_ADAPTED_QKV_AT = 0,
+    EXTEND_ADAPTED_ATTENDED_AT = 128,
+    EXTEND_ADAPTED_MID_AT = 516,
+    EXTEND_ADAPTED_MID_NORMED_AT = 344,
+    EXTEND_ADAPTED_GATE_UP_AT = 0,
+    EXTEND_ADAPTED_ACT_AT = 344,
+    EXTEND_ADAPTED_Q_PROJ_U_AT = 192,
+    EXTEND_ADAPTED_V_PROJ_U_AT = 192,
+};
+
+enum { EXTEND_COLUMNS = 580 };
 
 struct device {
     enum device_use use;

@@ -12,25 +12,25 @@ struct layer_weights {
     float input_layernorm[HIDDEN];
     float post_attention_layernorm[HIDDEN];
     /* q_proj, k_proj, v_proj */
-    _Alignas(4) weight_t qkv_proj[QKV * HIDDEN];
-    _Alignas(4) weight_t o_proj[HIDDEN * Q_WIDTH];
+    weight_t qkv_proj[QKV * HIDDEN];
+    weight_t o_proj[HIDDEN * Q_WIDTH];
     /* gate_proj, up_proj */
-    _Alignas(4) weight_t gate_up_proj[GATE_UP * HIDDEN];
-    _Alignas(4) weight_t down_proj[HIDDEN * INTERMEDIATE];
+    weight_t gate_up_proj[GATE_UP * HIDDEN];
+    weight_t down_proj[HIDDEN * INTERMEDIATE];
 };
 
 struct weights {
     float norm[HIDDEN];
     struct layer_weights layers[LAYERS];
-    _Alignas(4) weight_t embed_tokens[(size_t)VOCAB * HIDDEN];
+    weight_t embed_tokens[(size_t)VOCAB * HIDDEN];
 };
 
 /* What is trained in each of 2 layers. A is lora_A [r][in]; B is lora_B transposed, [r][out]. */
 struct adapted_adapters {
-    float q_proj_A[8 * HIDDEN];
-    float q_proj_B[8 * Q_WIDTH];
-    float v_proj_A[8 * HIDDEN];
-    float v_proj_B[8 * KV_WIDTH];
+    float q_proj_A[RANK * HIDDEN];
+    float q_proj_B[RANK * Q_WIDTH];
+    float v_proj_A[RANK * HIDDEN];
+    float v_proj_B[RANK * KV_WIDTH];
 };
 
 /* Everything that is trained: gradients and AdamW's moments have the same shape. Nothing but floats, so it is a vector too. */

@@ -39,7 +39,7 @@ static void $(kind.name)_layer_bwd(struct device *s, int layer)
 //@       elseif v.storage == "saved" then
     const float *$(v.name) = keep->$(v.name);
 //@       else
-    float *$(v.name) = s->scratch + (size_t)MAX_TOKENS * $(v.column);
+    float *$(v.name) = s->scratch + (size_t)MAX_TOKENS * $(v.constant);
 //@       end
 //@     end
 

@@ -97,8 +97,12 @@ static void point_to_adapters(struct device *s)
 {
 //@ for _, set in ipairs(plan.sets) do
 //@   for _, run in ipairs(set.stretches) do
+//@     if run.first == run.last then
+    point_to_$(set.name)(s, $(run.first), $(run.at));
+//@     else
     for (int layer = $(run.first); layer <= $(run.last); layer++)
-        point_to_$(set.name)(s, layer, $(run.at) + layer - $(run.first));
+        point_to_$(set.name)(s, layer, $(run.place));
+//@     end
 //@   end
 //@ end
 //@ if #plan.sets == 0 then
@@ -116,22 +120,31 @@ static void lay_out_arena(struct device *s)
 {
     const size_t stream = (size_t)MAX_TOKENS * HIDDEN;
     const bool training = s->use == USE_TRAIN;
-    size_t floats = $(math.tointeger(plan.memory.scratch // 4)) + stream;
+    const size_t scratch = (size_t)$(plan.scratch.rows) * $(plan.scratch.columns);
+    size_t floats = scratch + stream;
     if (training)
-        floats += stream * (LAYERS - $(plan.first_training_layer)$(plan.final_gradient and " + 1" or ""));
+//@ if plan.final_gradient then
+        floats += stream * (LAYERS - FIRST_TRAINING_LAYER) + stream; /* the layers' inputs, dx */
+//@ else
+        floats += stream * (LAYERS - FIRST_TRAINING_LAYER);
+//@ end
 //@ for _, kind in ipairs(kept) do
     const size_t $(kind.name)_floats = sizeof(struct $(kind.name)_saved) / sizeof(float);
+//@   if kind.count == 1 then
+    floats += $(kind.name)_floats;
+//@   else
     floats += $(kind.name)_floats * (training ? $(kind.count) : 1);
+//@   end
 //@ end
     s->arena_bytes = sizeof(float) * floats;
     s->arena = large_allocate(s->arena_bytes, "activations");
     float *next = s->arena;
     s->scratch = next;
-    next += $(math.tointeger(plan.memory.scratch // 4));
+    next += scratch;
     float *shared = next;
     next += stream;
     for (int layer = 0; layer <= LAYERS; layer++) {
-        const bool own = training && layer >= $(plan.first_training_layer) && layer < LAYERS;
+        const bool own = training && layer >= FIRST_TRAINING_LAYER && layer < LAYERS;
         s->input[layer] = own ? next : shared;
         next += own ? stream : 0;
     }
@@ -140,11 +153,20 @@ static void lay_out_arena(struct device *s)
     next += training ? stream : 0;
 //@ end
 //@ for _, kind in ipairs(kept) do
-//@   for _, run in ipairs(kind.stretches) do
+//@   if kind.count == 1 then
+    s->layer_saved[$(kind.layers[1])] = next;
+    next += $(kind.name)_floats;
+//@   else
+//@     for _, run in ipairs(kind.stretches) do
+//@       if run.first == run.last then
+    s->layer_saved[$(run.first)] = next$(run.at > 0 and " + (training ? " .. run.at .. " * " .. kind.name .. "_floats : 0)" or "");
+//@       else
     for (int layer = $(run.first); layer <= $(run.last); layer++)
-        s->layer_saved[layer] = next + $(kind.name)_floats * (training ? (size_t)($(run.at) + layer - $(run.first)) : 0);
-//@   end
+        s->layer_saved[layer] = next + (training ? (size_t)$(run.place == "layer" and "layer" or "(" .. run.place .. ")") * $(kind.name)_floats : 0);
+//@       end
+//@     end
     next += $(kind.name)_floats * (training ? $(kind.count) : 1);
+//@   end
 //@ end
     CHECK(next == s->arena + floats);
 }
@@ -165,7 +187,7 @@ static void lay_out_batch(struct device *s)
 static void lay_out_generation(struct device *s)
 {
     const size_t stream = (size_t)PROMPT_ROWS * HIDDEN, cache = (size_t)MAX_CONTEXT * KV_WIDTH;
-    s->arena_bytes = $(plan.memory.generate_scratch);
+    s->arena_bytes = sizeof(float) * PROMPT_ROWS * (EXTEND_COLUMNS + 2 * HIDDEN);
     s->arena = large_allocate(s->arena_bytes, "activations");
     for (int layer = 0; layer <= LAYERS; layer++)
         s->input[layer] = s->arena;

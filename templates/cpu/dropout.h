@@ -1,3 +1,4 @@
+//@ if plan.dropout then
 /* Dropout on the way into lora_A: y = x * mask / keep, the mask computed anew wherever it is needed.
  *
  * Elements k of a token's row are dropped where their 16 random bits are below round(p * 65536); the rest is scaled by
@@ -25,9 +26,9 @@ struct dropout {
     const int32_t *position; /* [T] below 2^18, within its sample */
 };
 
-enum { DROPOUT_GROUP = 128, DROPOUT_LANES = 16 };
+/* An element is dropped where its 16 bits are below the threshold: round(lora_dropout * 65536). */
+enum { DROPOUT_GROUP = 128, DROPOUT_LANES = 16, DROPOUT_THRESHOLD = $(math.floor(plan.lora.lora_dropout * 65536 + 0.5)) };
 
-//@ if plan.dropout then
 /* The lower and the upper half of lanes' 32 x 32 bit products. */
 ALWAYS_INLINE void vec_multiply(ivec *low, ivec *high, ivec a, uint32_t b)
 {
@@ -88,5 +89,6 @@ ALWAYS_INLINE void dropout_rows(float *y, const float *x, const struct dropout *
             }
         }
 }
-//@ end
+
 #endif
+//@ end

@@ -1,4 +1,5 @@
-/* Token embedding: row ids[t] of a table [VOCAB][HIDDEN]. Memory-bound. */
+/* Token embedding: row ids[t] of a table [VOCAB][HIDDEN]. No FLOP; $(comma(plan.model.hidden_size * (plan.weight_dtype == "f32" and 8 or 6))) bytes a token are read and written:
+ * memory-bound. */
 #ifndef LORAC_EMBEDDING_H
 #define LORAC_EMBEDDING_H
 

@@ -38,7 +38,7 @@ static void $(kind.name)_layer_fwd(struct device *s, int layer)
 //@     elseif v.storage == "saved" then
     float *$(v.name) = keep->$(v.name);
 //@     else
-    float *$(v.name) = s->scratch + (size_t)MAX_TOKENS * $(v.column);
+    float *$(v.name) = s->scratch + (size_t)MAX_TOKENS * $(v.constant);
 //@     end
 //@   end
 

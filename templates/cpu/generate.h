@@ -6,8 +6,6 @@
 
 #include "state.h"
 
-enum { DECODE_ROWS = 8 };
-
 //@ for _, p in ipairs(plan.products) do
 //@   if p.name ~= "lm_head" then
 //@     local parameters = "float *y, const float *x, const weight_t *w" .. (p.bias and ", const float *bias" or "") .. (p.residual and ", const float *residual" or "") .. ", int T"
@@ -62,7 +60,7 @@ static void $(e.name)_layer_extend(struct device *s, int layer)
 //@     elseif v.name == "out" then
     float *out = s->input[layer + 1];
 //@     else
-    float *$(v.name) = s->scratch + (size_t)PROMPT_ROWS * $(v.column);
+    float *$(v.name) = s->scratch + (size_t)PROMPT_ROWS * $(v.constant);
 //@     end
 //@   end
 

@@ -1,12 +1,20 @@
 /* Adapters: the low-rank update of each kind of adapted linear, forward and backward (Hu et al. 2021).
  *
+//@ if plan.dropout then
  *   u = scaling * x' A^T          x' is x behind dropout          y += u Bt
  *   dBt += u^T dy,   du = scaling * dy Bt^T,   dA += du^T x',   dx += mask / keep * (du A)
+//@ else
+ *   u = scaling * x A^T,   y += u Bt
+ *   dBt += u^T dy,   du = scaling * dy Bt^T,   dA += du^T x,   dx += du A
+//@ end
  *
- * T tokens are rows; x, x', dx [T][in], y, dy [T][..] with row strides ldy (a slice of q, k and v's common output), u, du
- * [T][r]; A is lora_A [r][in], Bt is lora_B transposed, [r][out]. `dropped` is scratch [T][in]. In evaluation
- * (dropout->active false) x' is x. scaling is lora_alpha / r, or lora_alpha / sqrt(r) with rsLoRA. Gradients by adapters are
- * added to what is there.
+ * T tokens are rows; x, dx [T][in], y, dy [T][..] with row strides ldy (a slice of q, k and v's common output), u, du
+ * [T][r]; A is lora_A [r][in], Bt is lora_B transposed, [r][out]. Gradients by adapters are added to what is there.
+//@ if plan.dropout then
+ * `dropped` is scratch [T][in]. In evaluation (dropout->active false) x' is x.
+//@ end
+ *
+ * A token's row takes few operations for each number that is read of it: memory-bound, by x and y, as long as r is below some tens.
 //@ if plan.dora then
  *
  * DoRA (Liu et al. 2024, as PEFT does it): the columns of W + scaling B A are brought to the trained length `magnitude`,
@@ -35,7 +43,7 @@
 //@ end
 
 //@ if #plan.loras > 0 then
-/* u [M][r] = scaling * x A^T for at most 8 rows. Every thread computes all of it, which saves a meeting of threads. */
+/* u [M][r] = scaling * x A^T for at most DECODE_ROWS rows. Every thread computes all of it, which saves a meeting of threads. */
 ALWAYS_INLINE void lora_decode_inner(float *u, const float *x, const float *a, float scaling, int in, int r, int M)
 {
     for (int m = 0; m < M; m++)
@@ -123,36 +131,35 @@ ALWAYS_INLINE void dora_magnitude_bwd(float *dmagnitude, const float *dy, int ld
 //@   local symbol = "lora_" .. l.name
 //@   local fwd, bwd, decode, norm = symbol .. "_fwd", symbol .. "_bwd", symbol .. "_decode", "dora_" .. l.name .. "_norm"
 //@   local drop = l.dropout > 0
-//@   local threshold = math.floor(l.dropout * 65536 + 0.5)
-//@   local scaling = c_float(l.scaling)
 //@   local scratch = drop and ", float *dropped" or ""
 //@   local random = drop and ", const struct dropout *dropout" or ""
 //@   local z = l.dora and ", float *z" or ""
 //@   local weight = l.dora and ", const weight_t *w, const float *magnitude, const float *norm" or ""
+//@   local norms = l.dora and ", const float *magnitude, const float *norm" or ""
 //@   local seen = drop and "seen" or "x"
 //@   local sent = l.dora and "dz" or "dy"
 //@   local sent_stride = l.dora and l.out_name or "ldy"
 //@   if not lowest then
-/* r $(l.r) beside W [$(l.out_name)][$(l.in_name)]: $(comma(2 * l.r * (l["in"] + l.out))) FLOP a token$(l.dora and ", and W's again" or ""). */
+/* r = $(l.r_name) beside W [$(l.out_name)][$(l.in_name)]: $(comma(2 * l.r * (l["in"] + l.out))) FLOP and $(comma(4 * (l["in"] + 2 * l.out + l.r))) bytes a token$(l.dora and ", and W's again" or ""). */
 $(wrap("NOINLINE void " .. fwd .. "(float *y, int ldy, float *u" .. z .. ", const float *x" .. scratch .. ", const float *a, const float *bt" .. weight .. random .. ", int T)"))
 {
     const struct operand right_a = {a, $(l.in_name), true, false}, right_bt = {bt, $(l.out_name), false, false};
 //@     if drop then
     const float *seen = x;
     if (dropout->active) {
-        dropout_rows(dropped, x, dropout, $(l.in_name), $(threshold), false, T);
+        dropout_rows(dropped, x, dropout, $(l.in_name), DROPOUT_THRESHOLD, false, T);
         seen = dropped;
     }
 //@     end
-    matmul_nt(u, $(l.r), $(seen), $(l.in_name), right_a, T, $(l.r), $(l.in_name), $(scaling), false, NULL, NULL);
+    matmul_nt(u, $(l.r_name), $(seen), $(l.in_name), right_a, T, $(l.r_name), $(l.in_name), $(l.scaling_name), false, NULL, NULL);
 //@     if l.dora then
     const struct operand right_w = {w, $(l.in_name), true, true};
     matmul_nt(z, $(l.out_name), $(seen), $(l.in_name), right_w, T, $(l.out_name), $(l.in_name), 1, false, NULL, NULL);
     dora_add(y, ldy, z, NULL, NULL, $(l.out_name), T);
-    matmul_nn(z, $(l.out_name), u, $(l.r), right_bt, T, $(l.out_name), $(l.r), 1, true);
+    matmul_nn(z, $(l.out_name), u, $(l.r_name), right_bt, T, $(l.out_name), $(l.r_name), 1, true);
     dora_add(y, ldy, z, magnitude, norm, $(l.out_name), T);
 //@     else
-    matmul_nn(y, ldy, u, $(l.r), right_bt, T, $(l.out_name), $(l.r), 1, true);
+    matmul_nn(y, ldy, u, $(l.r_name), right_bt, T, $(l.out_name), $(l.r_name), 1, true);
 //@     end
 }
 
@@ -161,24 +168,24 @@ $(wrap("NOINLINE void " .. fwd .. "(float *y, int ldy, float *u" .. z .. ", cons
 //@   local dmagnitude = l.dora and ", float *dmagnitude" or ""
 //@   local kept = l.dora and ", const float *z" or ""
 //@   local dz = l.dora and ", float *dz" or ""
-/* Twice the forward pass's FLOP$(l.input_gradient and "" or "; nothing below needs dx")$(l.dora and "; W's own product is needed for dx alone" or ""). */
-$(wrap("NOINLINE void " .. bwd .. "(" .. dx .. "float *da, float *dbt" .. dmagnitude .. ", const float *dy, int ldy, const float *u" .. kept .. ", const float *x" .. scratch .. ", const float *a, const float *bt, float *du" .. dz .. weight .. random .. ", int T)"))
+/* $(comma(2 * l.r * ((l.input_gradient and 2 or 1) * l["in"] + 2 * l.out))) FLOP and $(comma(4 * ((l.input_gradient and 3 or 1) * l["in"] + l.out + 2 * l.r))) bytes a token$(l.input_gradient and "" or ": nothing below needs dx")$(l.dora and "; W's own product is needed for dx alone" or ""). */
+$(wrap("NOINLINE void " .. bwd .. "(" .. dx .. "float *da, float *dbt" .. dmagnitude .. ", const float *dy, int ldy, const float *u" .. kept .. ", const float *x" .. scratch .. (l.input_gradient and ", const float *a" or "") .. ", const float *bt, float *du" .. dz .. (l.input_gradient and weight or norms) .. random .. ", int T)"))
 {
     const struct operand right_b = {bt, $(l.out_name), true, false};
 //@   if l.dora then
     dora_magnitude_bwd(dmagnitude, dy, ldy, z, norm, $(l.out_name), T);
     dora_scale(dz, dy, ldy, magnitude, norm, 0, $(l.out_name), T);
 //@   end
-    matmul_tn(dbt, $(l.out_name), u, $(l.r), $(sent), $(sent_stride), $(l.r), $(l.out_name), T, 1, true);
-    matmul_nt(du, $(l.r), $(sent), $(sent_stride), right_b, T, $(l.r), $(l.out_name), $(scaling), false, NULL, NULL);
+    matmul_tn(dbt, $(l.out_name), u, $(l.r_name), $(sent), $(sent_stride), $(l.r_name), $(l.out_name), T, 1, true);
+    matmul_nt(du, $(l.r_name), $(sent), $(sent_stride), right_b, T, $(l.r_name), $(l.out_name), $(l.scaling_name), false, NULL, NULL);
 //@   if drop then
     const float *seen = x;
     if (dropout->active) {
-        dropout_rows(dropped, x, dropout, $(l.in_name), $(threshold), false, T);
+        dropout_rows(dropped, x, dropout, $(l.in_name), DROPOUT_THRESHOLD, false, T);
         seen = dropped;
     }
 //@   end
-    matmul_tn(da, $(l.in_name), du, $(l.r), $(seen), $(l.in_name), $(l.r), $(l.in_name), T, 1, true);
+    matmul_tn(da, $(l.in_name), du, $(l.r_name), $(seen), $(l.in_name), $(l.r_name), $(l.in_name), T, 1, true);
 //@   if l.input_gradient then
     const struct operand right_a = {a, $(l.in_name), false, false};
 //@     if l.dora then
@@ -187,33 +194,28 @@ $(wrap("NOINLINE void " .. bwd .. "(" .. dx .. "float *da, float *dbt" .. dmagni
 //@     end
 //@     if drop then
     if (dropout->active) {
-        matmul_nn(dropped, $(l.in_name), du, $(l.r), right_a, T, $(l.in_name), $(l.r), 1, false);
+        matmul_nn(dropped, $(l.in_name), du, $(l.r_name), right_a, T, $(l.in_name), $(l.r_name), 1, false);
 //@       if l.dora then
         matmul_nn(dropped, $(l.in_name), dz, $(l.out_name), right_w, T, $(l.in_name), $(l.out_name), 1, true);
 //@       end
-        dropout_rows(dx, dropped, dropout, $(l.in_name), $(threshold), true, T);
+        dropout_rows(dx, dropped, dropout, $(l.in_name), DROPOUT_THRESHOLD, true, T);
         return;
     }
 //@     end
-    matmul_nn(dx, $(l.in_name), du, $(l.r), right_a, T, $(l.in_name), $(l.r), 1, true);
+    matmul_nn(dx, $(l.in_name), du, $(l.r_name), right_a, T, $(l.in_name), $(l.r_name), 1, true);
 //@     if l.dora then
     matmul_nn(dx, $(l.in_name), dz, $(l.out_name), right_w, T, $(l.in_name), $(l.out_name), 1, true);
-//@     end
-//@   else
-    (void)a;
-//@     if l.dora then
-    (void)w;
 //@     end
 //@   end
 }
 
 //@   if not lowest then
-/* y [M] rows += the adapter's part for x [M][$(l.in_name)], M from 1 to 8. */
+/* y [M] rows += the adapter's part for x [M][$(l.in_name)], M from 1 to DECODE_ROWS. */
 $(wrap("static void " .. decode .. "(float *y, int ldy, const float *x, const float *a, const float *bt" .. weight .. ", int M)"))
 {
-    float u[8 * $(l.r)];
+    float u[DECODE_ROWS * $(l.r_name)];
     const int threads = omp_get_num_threads();
-    lora_decode_inner(u, x, a, $(scaling), $(l.in_name), $(l.r), M);
+    lora_decode_inner(u, x, a, $(l.scaling_name), $(l.in_name), $(l.r_name), M);
 #pragma omp for schedule(static)
     for (int part = 0; part < threads; part++) {
         int first = (int)((int64_t)$(l.out_name) * part / threads);
@@ -224,14 +226,14 @@ $(wrap("static void " .. decode .. "(float *y, int ldy, const float *x, const fl
                 const struct operand row = {w + (size_t)n * $(l.in_name), $(l.in_name), true, true};
                 float base, update = 0;
                 decode_rows(&base, 0, x + (size_t)m * $(l.in_name), row, 0, $(l.in_name), 1, 1);
-                for (int j = 0; j < $(l.r); j++)
-                    update += u[m * $(l.r) + j] * bt[(size_t)j * $(l.out_name) + n];
+                for (int j = 0; j < $(l.r_name); j++)
+                    update += u[m * $(l.r_name) + j] * bt[(size_t)j * $(l.out_name) + n];
                 y[(size_t)m * ldy + n] += magnitude[n] / norm[n] * (base + update) - base;
             }
 //@     else
-            for (int j = 0; j < $(l.r); j++)
+            for (int j = 0; j < $(l.r_name); j++)
                 for (int n = first; n < last; n++)
-                    y[(size_t)m * ldy + n] += u[m * $(l.r) + j] * bt[(size_t)j * $(l.out_name) + n];
+                    y[(size_t)m * ldy + n] += u[m * $(l.r_name) + j] * bt[(size_t)j * $(l.out_name) + n];
 //@     end
         }
     }
@@ -241,7 +243,7 @@ $(wrap("static void " .. decode .. "(float *y, int ldy, const float *x, const fl
 /* norm [$(l.out_name)] = row norms of W + scaling B A. */
 static void $(norm)(float *norm, const weight_t *w, const float *a, const float *bt)
 {
-    dora_norm(norm, w, a, bt, $(scaling), $(l.in_name), $(l.out_name), $(l.r));
+    dora_norm(norm, w, a, bt, $(l.scaling_name), $(l.in_name), $(l.out_name), $(l.r_name));
 }
 
 //@     end

@@ -124,12 +124,13 @@ static inline void matmul_tn(float *c, int c_stride, const float *a, int a_strid
 //@   local fwd, bwd, dw, decode = symbol .. "_fwd", symbol .. "_bwd", symbol .. "_dw", symbol .. "_decode"
 //@   local type = p.weight_gradient and "float" or "weight_t"
 //@   local weights = not p.weight_gradient
+//@   local weight_bytes = (p.weight_gradient or plan.weight_dtype == "f32") and 4 or 2
 //@   local decode_kind = p.weight_gradient and "decode_floats" or "decode_weights"
 //@   local extra = (p.bias and ", const float *bias" or "") .. (p.residual and ", const float *residual" or "")
 //@   local given = (p.bias and "bias" or "NULL") .. ", " .. (p.residual and "residual" or "NULL")
 //@   local plus = (p.bias and " + bias" or "") .. (p.residual and " + residual" or "")
-/* y [T][$(p.N_name)] = x [T][$(p.K_name)] W^T$(plus), W [$(p.N_name)][$(p.K_name)]; $(comma(p.flops)) FLOP a token. Bound by arithmetic
- * from some tens of tokens on, by reading W below. */
+/* y [T][$(p.N_name)] = x [T][$(p.K_name)] W^T$(plus), W [$(p.N_name)][$(p.K_name)]; $(comma(p.flops)) FLOP
+ * and $(comma(4 * (p.N + p.K))) bytes a token beside W's $(comma(p.N * p.K * weight_bytes)): bound by arithmetic from some tens of tokens on, by reading W below. */
 NOINLINE void $(fwd)(float *y, const float *x, const $(type) *w$(extra), int T)
 {
     const struct operand weights = {w, $(p.K_name), true, $(weights)};
@@ -137,7 +138,7 @@ NOINLINE void $(fwd)(float *y, const float *x, const $(type) *w$(extra), int T)
 }
 
 //@   if p.backward then
-/* dx [T][$(p.K_name)] = dy [T][$(p.N_name)] W; $(comma(p.flops)) FLOP a token. */
+/* dx [T][$(p.K_name)] = dy [T][$(p.N_name)] W; FLOP and bytes are those of y. */
 NOINLINE void $(bwd)(float *dx, const float *dy, const $(type) *w, int T)
 {
     const struct operand weights = {w, $(p.K_name), false, $(weights)};
@@ -153,7 +154,7 @@ NOINLINE void $(dw)(float *dw, const float *dy, const float *x, int T)
 }
 
 //@   end
-/* y [M][$(p.N_name)] = x [M][$(p.K_name)] W^T$(plus) for M from 1 to 8 rows: reads W once, bound by that. */
+/* y [M][$(p.N_name)] = x [M][$(p.K_name)] W^T$(plus) for M from 1 to DECODE_ROWS rows: reads W once, bound by that. */
 static void $(decode)(float *y, const float *x, const $(type) *w$(extra), int M)
 {
     $(decode_kind)(y, x, w, $(given), M, $(p.N_name), $(p.K_name));

@@ -221,13 +221,13 @@ static void $(run)(struct lora_case *c, int threads$(drop and ", const struct dr
         $(norm)(c->norm, c->w, c->a, c->bt);
 //@   end
 $(wrap("        " .. base .. "_fwd(c->y, c->ldy, c->u" .. (l.dora and ", c->z" or "") .. ", c->x" .. scratch .. ", c->a, c->bt" .. weight .. random .. ", c->T);"))
-$(wrap("        " .. name .. "_bwd(" .. (l.input_gradient and "c->dx, " or "") .. "c->da, c->dbt" .. (l.dora and ", c->dmagnitude" or "") .. ", c->dy, c->ldy, c->u" .. (l.dora and ", c->z" or "") .. ", c->x" .. scratch .. ", c->a, c->bt, c->du" .. (l.dora and ", c->dz" or "") .. weight .. random .. ", c->T);"))
+$(wrap("        " .. name .. "_bwd(" .. (l.input_gradient and "c->dx, " or "") .. "c->da, c->dbt" .. (l.dora and ", c->dmagnitude" or "") .. ", c->dy, c->ldy, c->u" .. (l.dora and ", c->z" or "") .. ", c->x" .. scratch .. (l.input_gradient and ", c->a" or "") .. ", c->bt, c->du" .. (l.dora and ", c->dz" or "") .. (l.dora and not l.input_gradient and ", c->magnitude, c->norm" or weight) .. random .. ", c->T);"))
     }
 }
 
 static void $(check)(struct selftest *s, int T)
 {
-    struct lora_case c = {.T = T, .in = $(l.in_name), .out = $(l.out_name), .r = $(l.r), .scaling = (double)$(c_float(l.scaling)), .p = $(l.dropout)};
+    struct lora_case c = {.T = T, .in = $(l.in_name), .out = $(l.out_name), .r = $(l.r_name), .scaling = (double)$(l.scaling_name), .p = $(l.dropout)};
     lora_case_open(&c, s);
 //@   if l.dora then
     struct reference_lora lora = lora_case_reference(&c, false);

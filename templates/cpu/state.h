@@ -32,15 +32,46 @@ struct norms {
 //@ end
 //@ for _, kind in ipairs(plan.kinds) do
 //@   if #kind.saved > 0 then
-/* What each of $(kind.count) $(kind.name) layers keeps from its forward to its backward pass: $(comma(kind.saved_columns)) floats per token. */
+/* What $(kind.count == 1 and "the " .. kind.name .. " layer" or "each of " .. kind.count .. " " .. kind.name .. " layers") keeps from its forward to its backward pass: $(comma(kind.saved_columns)) floats per token. */
 struct $(kind.name)_saved {
 //@     for _, v in ipairs(kind.saved) do
-    float $(v.name)[(size_t)MAX_TOKENS * ($(v.width_name))];
+    float $(v.name)[$(v.size)];
 //@     end
 };
 
 //@   end
 //@ end
+/* Where the values that live within one layer, or one block of the head, lie in s->scratch: counted in columns, each as tall as there
+ * are rows. Those that share columns are never needed at the same time. */
+//@ for _, kind in ipairs(plan.kinds) do
+enum {
+//@   for _, v in ipairs(kind.columns) do
+    $(v.constant) = $(v.column),
+//@   end
+    $(kind.name:upper())_COLUMNS = $(kind.scratch_columns),
+};
+
+//@ end
+enum {
+//@ for _, v in ipairs(plan.head.columns) do
+    $(v.constant) = $(v.column),
+//@ end
+    HEAD_COLUMNS = $(plan.head.scratch_columns),
+};
+
+//@ local extend_columns = 0
+/* The same in generation: PROMPT_ROWS tall. */
+//@ for _, e in ipairs(plan.extends) do
+enum {
+//@   for _, v in ipairs(e.columns) do
+    $(v.constant) = $(v.column),
+//@   end
+//@   if e.scratch_columns > extend_columns then extend_columns = e.scratch_columns end
+};
+
+//@ end
+enum { EXTEND_COLUMNS = $(extend_columns) };
+
 struct device {
     enum device_use use;
     int threads;

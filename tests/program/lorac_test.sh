@@ -63,3 +63,18 @@ test_lorac_dumps_every_pass() {
         [ -s "$work/out" ] || { echo "--dump=$pass printed nothing"; return 1; }
     done
 }
+
+# Sizes, ranks, scalings and offsets have names in what is written, and its README leads to every file.
+test_what_lorac_writes_names_its_numbers() {
+    succeed "$(program lorac)" recipes/tiny.lua --set lora.lora_dropout=0.1 --set 'lora.rank_pattern.layers.4.*q_proj=3' -o "$work/text"
+    ! grep -nE '(MAX_TOKENS|HEAD_ROWS|PROMPT_ROWS) \* (\(1\)|[0-9])|training \? 1 : 1|[^a-z]0 \+ layer|\(void\)a;' "$work"/text/*.[ch] || return 1
+    ! grep -E 'matmul_|dropout_rows|lora_decode_inner' "$work/text/lora.h" | grep -nE '[(, ](8|3|2\.0f|6554)[,)]' || return 1
+    expect_in "$work/text/shapes.h" "    RANK_3 = 3, /* r of lora_A and lora_B */"
+    expect_in "$work/text/shapes.h" "SCALING_2 = 5.3333335f; /* of adapters: lora_alpha / r */"
+    for file in "$work"/text/*.[ch]; do
+        expect_in "$work/text/README.md" "\`$(basename "$file")\`"
+    done
+    succeed "$(program lorac)" recipes/tiny.lua -o "$work/plain"
+    expect_no_file "$work/plain/dropout.h"
+    ! grep -rnw dropout "$work/plain" --include='*.h' --exclude='selftest*' || return 1
+}
