@@ -51,16 +51,25 @@ static inline void attention_row_ds(float *scores, const float *dp, float lse, f
         scores[j] = exp_float(scores[j] - lse) * (dp[j] - delta);
 }
 
+static void attention_write_dq(const struct attention_gradient *g, const float *dq, int first, int rows)
+{
+    const float scale = 1.0f / sqrtf((float)HEAD_DIM);
+    float *out = g->dqkv + g->head * GROUP * HEAD_DIM;
+    for (int r = 0; r < rows; r++)
+        for (int i = 0; i < HEAD_DIM; i++)
+            out[(size_t)((first + r) / GROUP) * QKV + (first + r) % GROUP * HEAD_DIM + i] =
+                dq[r * HEAD_LANES + i] * scale;
+}
+
 /* dq of rows [first, first + rows). */
 NOINLINE void attention_dq(const struct attention_gradient *g, const struct attention_view *view, int first, int rows)
 {
-    const float scale = 1.0f / sqrtf((float)HEAD_DIM);
     _Alignas(64) float q[ROW_BLOCK * HEAD_LANES], dout[ROW_BLOCK * HEAD_LANES], dq[ROW_BLOCK * HEAD_LANES];
     _Alignas(64) float scores[ROW_BLOCK * KEY_BLOCK], dp[ROW_BLOCK * KEY_BLOCK];
     _Alignas(64) float block[KEY_BLOCK * HEAD_LANES], transposed[HEAD_LANES * KEY_BLOCK];
     float lse[ROW_BLOCK], delta[ROW_BLOCK];
     int padded = (rows + ROW_TILE - 1) / ROW_TILE * ROW_TILE, last = attention_position(view, first + rows - 1);
-    attention_pack_rows(q, view->q, QKV, first, rows, padded, scale);
+    attention_pack_rows(q, view->q, QKV, first, rows, padded, 1.0f / sqrtf((float)HEAD_DIM));
     attention_pack_rows(dout, g->dout, Q_WIDTH, first, rows, padded, 1.0f);
     attention_row_values(lse, g->lse, first, rows, padded, INFINITY);
     attention_row_values(delta, g->delta, first, rows, padded, 0.0f);
@@ -81,11 +90,7 @@ NOINLINE void attention_dq(const struct attention_gradient *g, const struct atte
         }
         attention_weighted_sum(dq + skip * HEAD_LANES, scores + skip * KEY_BLOCK, block, padded - skip, keys);
     }
-    float *out = g->dqkv + g->head * GROUP * HEAD_DIM;
-    for (int r = 0; r < rows; r++)
-        for (int i = 0; i < HEAD_DIM; i++)
-            out[(size_t)((first + r) / GROUP) * QKV + (first + r) % GROUP * HEAD_DIM + i] =
-                dq[r * HEAD_LANES + i] * scale;
+    attention_write_dq(g, dq, first, rows);
 }
 
 /* In dk and dv keys are the rows of the products, and (query, head) pairs the columns. */
