@@ -1,7 +1,7 @@
 # lorac: a recipe becomes a C program that fine-tunes one model shape.
 #
 #   make recipe=NAME [set="lora.r=16 ..."]   recipes/NAME.lua (or a path) -> generated/NAME/ -> build/NAME
-#   make demo | test | fuzz | setup | clean | help
+#   make demo | test | fuzz | bench | setup | clean | help
 #
 # build/lorac is the generator, build/runtime/liblorac.a what every program links; both are brought up to date first. Variables
 # to override: CC, CFLAGS (added to ours), WARNINGS, build (where everything is built), backends.
@@ -35,7 +35,7 @@ kernel_flags := -O3 -fno-math-errno -fno-trapping-math $(flags)
 
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.PHONY: all setup lib program compile demo test unit_tests train_tools tools programs fuzz fuzz_targets clean help
+.PHONY: all setup lib program compile demo bench test unit_tests train_tools tools programs fuzz fuzz_targets clean help
 
 # ---- what to make when no goal is named: the recipe's program, or the tools alone ----
 
@@ -53,6 +53,7 @@ help:
 	@echo "make demo                   train a small chat model in the repository, and see the difference"
 	@echo "make test                   everything that is tested"
 	@echo "make fuzz [seconds=60]      the parsers under libFuzzer, so long each [targets=\"NAME ...\"]"
+	@echo "make bench [works=...]      speed and memory on this machine, beside PEFT with PEFT_PYTHON=/path/to/python: tests/bench/README.md"
 	@echo "make setup                  only install what is missing"
 	@echo "make clean                  remove build/"
 	@echo "recipes: $(patsubst recipes/%.lua,%,$(wildcard recipes/*.lua))"
@@ -225,6 +226,17 @@ programs: $(build)/lorac lib
 test:
 	@CC="$(CC)" sh runtime/libraries/setup.sh $(libraries) test
 	@MAKE='$(MAKE)' filter='$(filter)' bash tests/run.sh $(parts)
+
+# ---- measuring: tests/bench/README.md ----
+
+# What the command line sets (works, rounds, PEFT_PYTHON, ...) reaches bench.sh as environment; it builds what it needs.
+bench: setup
+	@MAKE='$(MAKE)' backends='$(native)' bash tests/bench/bench.sh
+
+$(build)/tests/bench/ceilings: tests/bench/ceilings.c $(build)/runtime/liblorac.a
+	@mkdir -p $(@D)
+	@echo "  cc    $<"
+	@$(CC) -O3 -march=native -ffp-contract=fast $(flags) -Iruntime $^ @$(libraries)/link-program -o $@
 
 # ---- fuzzing: tests/fuzz/README.md ----
 

@@ -1,0 +1,96 @@
+# The tables of a result, from what bench.sh kept: facts (work;kind;dtype;FLOP a token;bytes a token;planned MiB;fixed MiB;KiB a
+# token;instruction set), ceilings (round name threads value) and runs (work;side;round;tokens/s ...;peak MiB;start s;first loss), in this order.
+
+FILENAME ~ /facts$/ {
+    works[++work_count] = $1
+    kind[$1] = $2; dtype[$1] = $3; flops[$1] = $4; bytes[$1] = $5; planned[$1] = $6; fixed[$1] = $7; a_token[$1] = $8; isa[$1] = $9
+}
+
+FILENAME ~ /ceilings$/ {
+    key = $2 " " $3
+    if (!(key in ceiling_values)) ceiling_names[++ceiling_count] = key
+    ceiling_values[key] = join(ceiling_values[key], $4)
+    if ($3 + 0 > most_threads) most_threads = $3 + 0
+}
+
+FILENAME ~ /runs$/ {
+    runs[++run_count] = $0
+    at = $1 SUBSEP $2
+    peaks[at] = join(peaks[at], $5)
+    if ($6 != "-") starts[at] = join(starts[at], $6)
+    count = split($4, steps, " ")
+    for (i = count > 1 ? 2 : 1; i <= count; i++) rates[at] = join(rates[at], steps[i])
+}
+
+END {
+    print "## Speed and memory\n"
+    print "| work | lorac, tokens/s | PEFT, tokens/s | ratio | peak MiB | planned MiB | PEFT, peak MiB | start s | PEFT, start s |"
+    print "|---|---:|---:|---:|---:|---:|---:|---:|---:|"
+    for (w = 1; w <= work_count; w++) speed_row(works[w])
+    print "\n## Against the machine\n"
+    print "| work | runs on | GFLOP/s | of the ceiling | GB/s | of the ceiling | fixed MiB | KiB a token |"
+    print "|---|---|---:|---:|---:|---:|---:|---:|"
+    for (w = 1; w <= work_count; w++) machine_row(works[w])
+    print "\n## Ceilings\n"
+    print "| | threads | median | each round |"
+    print "|---|---:|---:|---|"
+    for (c = 1; c <= ceiling_count; c++) ceiling_row(ceiling_names[c])
+    print "\n## Each run\n"
+    print "| work | side | round | tokens/s of each step | peak MiB | start s | first loss |"
+    print "|---|---|---:|---|---:|---:|---:|"
+    for (r = 1; r <= run_count; r++) raw_row(runs[r])
+}
+
+function join(list, value) { return list == "" ? value : list " " value }
+
+# Of numbers with spaces between them; "" of none.
+function median(list,    values, n, i, j, kept) {
+    n = split(list, values, " ")
+    for (i = 2; i <= n; i++) {
+        kept = values[i] + 0
+        for (j = i - 1; j >= 1 && values[j] + 0 > kept; j--) values[j + 1] = values[j]
+        values[j + 1] = kept
+    }
+    if (n == 0) return ""
+    return n % 2 ? values[(n + 1) / 2] : (values[n / 2] + values[n / 2 + 1]) / 2
+}
+
+function figure(value, format) { return value == "" ? "–" : sprintf(format, value) }
+
+# Three digits that count, and no exponent.
+function rate(value) { return value == "" ? "–" : sprintf(value < 10 ? "%.2f" : value < 100 ? "%.1f" : "%.0f", value) }
+
+function side_name(side) { return side == "ours" ? "lorac" : "PEFT" }
+
+function speed_row(work,    ours, theirs, mine, other) {
+    ours = work SUBSEP "ours"; theirs = work SUBSEP "theirs"
+    mine = median(rates[ours]); other = median(rates[theirs])
+    printf "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", work, rate(mine), rate(other),
+        (other ? sprintf("**%.2f**", mine / other) : "–"), figure(median(peaks[ours]), "%.0f"), planned[work],
+        figure(median(peaks[theirs]), "%.0f"), figure(median(starts[ours]), "%.2f"), figure(median(starts[theirs]), "%.2f")
+}
+
+# Of all threads: what runs on AMX against AMX, all else against fp32 multiply-adds.
+function ceiling(name) { return median(ceiling_values[name " " most_threads]) }
+
+function machine_row(work,    mine, compute, memory) {
+    mine = median(rates[work, "ours"])
+    compute = isa[work] == "amx" && ceiling("amx") != "" ? ceiling("amx") : ceiling("fma")
+    memory = ceiling("read")
+    printf "| %s | %s | %s | %.1f %% | %s | %.1f %% | %s | %s |\n", work, isa[work], rate(mine * flops[work] / 1e9),
+        100 * mine * flops[work] / 1e9 / compute, rate(mine * bytes[work] / 1e9), 100 * mine * bytes[work] / 1e9 / memory,
+        dash(fixed[work]), dash(a_token[work])
+}
+
+function dash(text) { return text == "-" ? "–" : text }
+
+function ceiling_row(name,    words, units) {
+    split(name, words, " ")
+    units = words[1] == "fma" ? "fp32 FMA, GFLOP/s" : words[1] == "amx" ? "AMX bf16, GFLOP/s" : words[1] ", GB/s"
+    printf "| %s | %s | %s | %s |\n", units, words[2], rate(median(ceiling_values[name])), ceiling_values[name]
+}
+
+function raw_row(run,    part) {
+    split(run, part, ";")
+    printf "| %s | %s | %s | %s | %s | %s | %s |\n", part[1], side_name(part[2]), part[3], part[4], part[5], dash(part[6]), dash(part[7])
+}

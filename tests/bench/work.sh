@@ -1,0 +1,195 @@
+# What each work is, and how either side is told to do it; sourced by bench.sh.
+
+# ---- shapes ----
+
+shape_names() { basename -s .lua recipes/models/*.lua | grep -vxE 'llama|mistral|qwen2|qwen3' | tr '\n' ' ' | sed 's/ $//'; }
+
+# The Lua expression of a shape, or nothing where there is no such shape.
+shape_source() {
+    if [ -e "$here/shapes/$1.json" ]; then
+        echo "hf_config \"$PWD/$here/shapes/$1.json\""
+    elif shape_names | tr ' ' '\n' | grep -qxF -- "$1"; then
+        echo "require \"models.$1\""
+    elif [ -f "$1" ] && [ "${1%.json}" != "$1" ]; then
+        echo "hf_config \"$(realpath "$1")\""
+    fi
+}
+
+# A name for files: of .../NAME/config.json it is NAME.
+slug_of_shape() {
+    case $1 in
+    */config.json) slug "$(basename "$(dirname "$1")")" ;;
+    *) slug "$(basename "$1" .json)" ;;
+    esac
+}
+
+# ---- works ----
+
+# work_settings WORK: sets what the functions below read. Rows are `full` (each of row_length tokens, all trained) or `short` (20
+# to 250, as in a data set of conversations, the last third trained).
+work_settings() {
+    kind=train dtype=bf16 checkpointing=false r=64 targets=q_proj,k_proj,v_proj
+    batch=2 accumulation=1 rows=full row_length=$length shape=$model
+    case $1 in
+    train-*-gc) checkpointing=true ;;
+    short) r=8 targets=all-linear batch=4 accumulation=4 rows=short row_length=250 ;;
+    decode | prompt) kind=$1 ;;
+    length-*) batch=1 row_length=${1#length-} ;;
+    width-*) shape=${1#width-} ;;
+    esac
+    case $1 in train-fp32*) dtype=fp32 ;; esac
+    if [ $rows = short ] && [ "$length" -lt 250 ]; then row_length=$length; fi
+    program=bench-$(slug_of_shape "$shape")-$dtype-r$r-${batch}x$row_length
+    if [ $checkpointing = true ]; then program=$program-gc; fi
+    model_dir=$place/models/$(slug_of_shape "$shape")-$dtype
+}
+
+lua_targets() {
+    case $targets in
+    all-linear) echo '"all-linear"' ;;
+    *) echo "{ \"${targets//,/\", \"}\" }" ;;
+    esac
+}
+
+write_recipe() {
+    local bf16=false
+    if [ $dtype = bf16 ]; then bf16=true; fi
+    cat <<RECIPE
+return {
+  model = $(shape_source "$shape"),
+  lora = { r = $r, lora_alpha = $lora_alpha, lora_dropout = $lora_dropout, target_modules = $(lua_targets) },
+  train = {
+    per_device_train_batch_size = $batch, gradient_accumulation_steps = $accumulation, max_length = $row_length,
+    bf16 = $bf16, gradient_checkpointing = $checkpointing, learning_rate = 2e-4, lr_scheduler_type = "constant",
+  },
+  inference = { max_context = $((length + tokens)) },
+}
+RECIPE
+}
+
+# Rows of random ids for all steps of a run; the same ones for both sides and in every round.
+write_rows() {
+    local vocabulary
+    vocabulary=$(json_number vocab_size "$place/$program.json")
+    awk -v rows=$rows -v count=$((steps * batch * accumulation)) -v length_="$row_length" -v vocabulary="$vocabulary" '
+        function random() { state = (state * 16807) % 2147483647; return state / 2147483647 }
+        function short_length(n) { n = 20 + int(-42 * log(random())); return n > length_ ? length_ : n }
+        BEGIN {
+            state = 20011
+            for (row = 0; row < count; row++) {
+                n = rows == "short" ? short_length() : length_
+                untrained = rows == "short" ? int(n * 2 / 3) : 0
+                ids = labels = ""
+                for (i = 0; i < n; i++) {
+                    id = 3 + int(random() * (vocabulary - 3))
+                    ids = ids (i ? "," : "") id
+                    labels = labels (i ? "," : "") (i < untrained ? -100 : id)
+                }
+                printf "{\"input_ids\":[%s],\"labels\":[%s]}\n", ids, labels
+            }
+        }'
+}
+
+# ---- the two sides' commands, into the array `command` ----
+
+# A prompt is of `length` ids where its reading is measured, and short where decoding is.
+prompt_ids() {
+    local count=16
+    if [ $kind = prompt ]; then count=$length; fi
+    sed 's/.*"input_ids":\[\([^]]*\)\].*/\1/; q' "$place/rows.jsonl" | cut -d, -f "1-$count"
+}
+
+new_tokens() { if [ $kind = prompt ]; then echo 2; else echo "$tokens"; fi; }
+
+ours_command() {
+    if [ $kind = train ]; then
+        command=(build/$program train --model "$model_dir" --data "$place/rows.jsonl" --output "$place/run/output" --shuffle false
+            --max-steps "$steps" --logging-steps 1 --save-steps 0 --threads "$threads")
+    else
+        command=(build/$program generate --model "$model_dir" --prompt-ids "$(prompt_ids)" --max-new-tokens "$(new_tokens)"
+            --temperature 0 --json --threads "$threads")
+    fi
+}
+
+theirs_command() {
+    if [ $kind = train ]; then
+        command=("$peft_python" $here/with_peft.py train "$model_dir" "$place/rows.jsonl" "$metrics" --steps "$steps"
+            --r $r --alpha $lora_alpha --dropout $lora_dropout --targets $targets --batch $batch --accumulation $accumulation
+            --dtype $dtype --threads "$threads")
+        if [ $checkpointing = true ]; then command+=(--checkpointing); fi
+    else
+        command=("$peft_python" $here/with_peft.py generate "$model_dir" "$(prompt_ids)" --max-new-tokens "$(new_tokens)"
+            --dtype $dtype --threads "$threads")
+    fi
+}
+
+# ---- what a run says of itself ----
+
+steps_of_run() { grep '^{"step":.*"tokens_per_second"' "$metrics"; }
+
+# Tokens a second: of every step, or of the generation.
+rates() {
+    if [ $kind = train ]; then
+        steps_of_run | sed 's/.*"tokens_per_second":\([0-9.e+-]*\).*/\1/' | awk '{ printf "%s%.6g", (NR > 1 ? " " : ""), $1 }'
+    else
+        printf '%.6g' "$(json_number ${kind}_tokens_per_second "$place/run/out")"
+    fi
+}
+
+# From the start of the process to the start of the first step.
+start_seconds() {
+    local step
+    if [ -z "$first_seen" ]; then
+        echo -
+        return
+    fi
+    step=$(steps_of_run | head -n 1 | sed 's/.*"seconds":\([0-9.e+-]*\).*/\1/')
+    awk -v seen="$first_seen" -v step="$step" 'BEGIN { s = seen / 1e6 - step; printf "%.2f", (s > 0 ? s : 0) }'
+}
+
+first_loss() {
+    if [ $kind != train ]; then
+        echo -
+        return
+    fi
+    steps_of_run | head -n 1 | sed 's/.*"loss":\([0-9.e+-]*\).*/\1/' | awk '{ printf "%.4f", $1 }'
+}
+
+# The one that the program picks: the first that it names.
+instruction_set() { tr -d ' \n' <"$place/$program.json" | sed 's/.*"usable_instruction_sets":\["\([^"]*\)".*/\1/'; }
+
+fact() { json_number "$1" "$place/$program.json"; }
+
+# What tables.awk must know of a work beside its runs: work;kind;dtype;FLOP a token;bytes a token;planned MiB;fixed MiB;KiB a token;
+# instruction set.
+# The plan's FLOP are those of a model whose head runs on every row: it runs on trained rows alone, or on a prompt's last.
+# The bytes are the least that the plan makes memory move: weights once a pass over the layers (decoding: a token; a prompt:
+# all of it), saved activations written once and read once.
+facts() {
+    local trained=1 written=1
+    if [ $kind = train ]; then
+        trained=$(steps_of_run | tail -n 1 | sed 's/.*"trained_tokens":\([0-9]*\).*/\1/')
+        written=$(steps_of_run | tail -n 1 | sed 's/.*"tokens":\([0-9]*\).*/\1/')
+    fi
+    awk -v work="$work" -v kind=$kind -v dtype=$dtype -v gc=$checkpointing -v trained="$trained" -v written="$written" \
+        -v micro_batches=$((steps * accumulation)) -v rows=$((batch * row_length)) -v prompt="$length" \
+        -v forward="$(fact forward_flops_per_token)" -v backward="$(fact backward_flops_per_token)" \
+        -v head="$(awk -v h="$(fact hidden_size)" -v v="$(fact vocab_size)" 'BEGIN { print 2 * h * v }')" \
+        -v decode="$(fact decode_bytes_per_token)" -v weights="$(fact weights)" -v saved="$(fact saved)" -v scratch="$(fact scratch)" \
+        -v train_peak="$(fact train_peak)" -v generate_peak="$(fact generate_peak)" -v isa="$(instruction_set)" '
+        BEGIN {
+            mib = 1048576; fixed = a_token = "-"
+            if (kind == "train") {
+                flops = forward + backward - (1 - trained / written) * 2 * head
+                bytes = (gc == "true" ? 3 : 2) * weights * micro_batches / written + 2 * saved / rows
+                planned = train_peak / mib
+                fixed = sprintf("%.1f", (train_peak - saved - scratch) / mib)
+                a_token = sprintf("%.1f", (saved + scratch) / rows / 1024)
+            } else {
+                flops = kind == "decode" ? forward : forward - head
+                bytes = kind == "decode" ? decode : decode / prompt
+                planned = generate_peak / mib
+            }
+            printf "%s;%s;%s;%.0f;%.0f;%.0f;%s;%s;%s\n", work, kind, dtype, flops, bytes, planned, fixed, a_token, isa
+        }'
+}
