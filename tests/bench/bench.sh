@@ -4,8 +4,8 @@
 #
 #   make bench [works="NAME ..."] [PEFT_PYTHON=/path/to/python] [VARIABLE=VALUE ...]
 #
-#   works      train-bf16 train-bf16-gc train-fp32 train-fp32-gc short decode prompt (all these, unless named), length-N, width-SHAPE;
-#              sweep: every length-N of `lengths` and width-SHAPE of `widths`
+#   works      train-bf16 train-bf16-gc train-fp32 train-fp32-gc short decode prompt (all these, unless named), length-N,
+#              width-SHAPE; sweep: every length-N of `lengths` and width-SHAPE of `widths`
 #   model      the shape: a file of recipes/models/ without .lua, or a config.json (qwen2.5-0.5b-instruct)
 #   rounds     how often all is measured, ours and theirs in turns (2)
 #   steps      optimizer steps of a training run (3); the first one is left out of the median
@@ -107,7 +107,8 @@ check_usage() {
 
 # built COMMAND...: silent unless it fails.
 built() {
-    "$@" >"$place/build.log" 2>&1 || fail 1 "'$*' failed: $(grep -m 1 -iE 'error|make: ' "$place/build.log"); all of it is in $place/build.log"
+    local log=$place/build.log
+    "$@" >"$log" 2>&1 || fail 1 "'$*' failed: $(grep -m 1 -iE 'error|make: ' "$log"); all of it is in $log"
 }
 
 build_tools() {
@@ -126,7 +127,8 @@ prepare() {
         touch "$place/$program.made"
     fi
     if [ ! -e "$model_dir" ]; then
-        build/$program init-model --output "$model_dir.new" --dtype $dtype >/dev/null || fail 1 "no model could be made in $model_dir"
+        build/$program init-model --output "$model_dir.new" --dtype $dtype >/dev/null ||
+            fail 1 "no model could be made in $model_dir"
         mv "$model_dir.new" "$model_dir"
     fi
     write_rows >"$place/rows.jsonl"
@@ -177,7 +179,7 @@ cpu_name() {
     echo "${name:-$(uname -m)}"
 }
 
-slug() { echo "$*" | tr 'A-Z' 'a-z' | sed -E 's/\((r|tm)\)//g; s/\b(cpu|processor)\b//g; s/[^a-z0-9.]+/-/g; s/^-+|-+$//g'; }
+slug() { echo "$*" | tr '[:upper:]' '[:lower:]' | sed -E 's/\((r|tm)\)//g; s/\b(cpu|processor)\b//g; s/[^a-z0-9.]+/-/g; s/^-+|-+$//g'; }
 
 commit() {
     local changed=
@@ -201,7 +203,7 @@ write_header() {
 
 write_table() {
     local file
-    file=$results/$(slug "$(cpu_name) $(nproc) cores ${named_works:+- $named_works} ${named_model:+- $(slug_of_shape "$model")}").md
+    file=$results/$(slug "$(cpu_name) $(nproc) cores $named_works ${named_model:+$(slug_of_shape "$model")}").md
     mkdir -p "$results" || fail 1 "no folder $results can be made"
     {
         write_header

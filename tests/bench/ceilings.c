@@ -41,15 +41,15 @@ typedef double kernel(const struct machine *machine, int rank, int threads, uint
 
 static double read_pass(const struct machine *machine, int rank, int threads, uint64_t *sink)
 {
-    const size_t count = machine->size / threads / sizeof(words);
+    const size_t count = machine->size / threads / sizeof(words) / 8 * 8;
     const words *from = (const words *)machine->data + count * rank;
     words sums[8] = {0};
-    for (size_t i = 0; i + 8 <= count; i += 8)
+    for (size_t i = 0; i < count; i += 8)
         for (int j = 0; j < 8; j++)
             sums[j] ^= from[i + j];
     for (int j = 0; j < 8; j++)
         *sink ^= sums[j][0] ^ sums[j][1];
-    return (double)(count / 8 * 8 * sizeof(words));
+    return (double)(count * sizeof(words));
 }
 
 static double copy_pass(const struct machine *machine, int rank, int threads, uint64_t *sink)

@@ -1,9 +1,11 @@
-# The tables of a result, from what bench.sh kept: facts (work;kind;dtype;FLOP a token;bytes a token;planned MiB;fixed MiB;KiB a
-# token;instruction set), ceilings (round name threads value) and runs (work;side;round;tokens/s ...;peak MiB;start s;first loss), in this order.
+# The tables of a result, from three files that bench.sh kept, in this order:
+#   facts      work;kind;dtype;FLOP a token;bytes a token;planned MiB;fixed MiB;KiB a token;instruction set
+#   ceilings   round name threads value
+#   runs       work;side;round;tokens/s ...;peak MiB;start s;first loss
 
 FILENAME ~ /facts$/ {
     works[++work_count] = $1
-    kind[$1] = $2; dtype[$1] = $3; flops[$1] = $4; bytes[$1] = $5; planned[$1] = $6; fixed[$1] = $7; a_token[$1] = $8; isa[$1] = $9
+    flops[$1] = $4; bytes[$1] = $5; planned[$1] = $6; fixed[$1] = $7; a_token[$1] = $8; isa[$1] = $9
 }
 
 FILENAME ~ /ceilings$/ {
@@ -92,5 +94,6 @@ function ceiling_row(name,    words, units) {
 
 function raw_row(run,    part) {
     split(run, part, ";")
-    printf "| %s | %s | %s | %s | %s | %s | %s |\n", part[1], side_name(part[2]), part[3], part[4], part[5], dash(part[6]), dash(part[7])
+    printf "| %s | %s | %s | %s | %s | %s | %s |\n", part[1], side_name(part[2]), part[3], part[4], part[5],
+        dash(part[6]), dash(part[7])
 }

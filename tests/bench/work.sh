@@ -73,7 +73,7 @@ write_rows() {
     vocabulary=$(json_number vocab_size "$place/$program.json")
     awk -v rows=$rows -v count=$((steps * batch * accumulation)) -v length_="$row_length" -v vocabulary="$vocabulary" '
         function random() { state = (state * 16807) % 2147483647; return state / 2147483647 }
-        function short_length(n) { n = 20 + int(-42 * log(random())); return n > length_ ? length_ : n }
+        function short_length(n) { n = 20 + int(-44 * log(random())); return n > length_ ? length_ : n }
         BEGIN {
             state = 20011
             for (row = 0; row < count; row++) {
