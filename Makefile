@@ -204,11 +204,11 @@ $(train_tools) $(tools): %: %.o $(build)/runtime/liblorac.a
 	@$(CC) $(CFLAGS) $^ @$(libraries)/link-program -o $@
 
 # The programs that the tests run. generated/tiny is compiled as it was committed. The golden cases and those of partial
-# gradients are built for this machine's instruction set alone: the others are tested by the recipes' own programs. As bf16 recipes
-# the golden cases are built for AMX, in the emulation that the selftest needs where the processor lacks it, and not at all below
-# AVX-512.
+# gradients are built for this machine's instruction set alone: the others are tested by the recipes' own programs. As bf16 recipes,
+# and some as fp16 recipes, the golden cases are built for AMX, in emulation where the processor lacks it, and not at all below AVX-512.
 test_recipes := $(filter-out recipes/tiny.lua,$(wildcard recipes/*.lua))
 golden_cases := $(wildcard tests/data/cases/*/*.lua)
+fp16_cases := tests/data/cases/llama_odd_sizes/*.lua tests/data/cases/qwen2_qkv/*.lua
 partial_cases := $(wildcard tests/data/partial/*.lua)
 programs: $(build)/lorac lib
 	@failed=0; \
@@ -216,10 +216,10 @@ programs: $(build)/lorac lib
 	build compile name=tiny; \
 	for r in $(test_recipes); do build recipe=$$r; done; \
 	for r in $(golden_cases) $(partial_cases); do build recipe=$$r backends='$(native)'; done; \
-	for r in $(if $(filter amx avx512,$(native)),$(golden_cases)); do \
-	    build recipe=$$r name=$$(basename $$r .lua)-bf16 set=train.bf16=true backends=amx \
-	        $(if $(filter amx,$(native)),,march_amx='$(march_emulated)'); \
-	done; \
+	half() { build recipe=$$1 name=$$(basename $$1 .lua)-$$2 set=train.$$2=true backends=amx \
+	    $(if $(filter amx,$(native)),,march_amx='$(march_emulated)'); }; \
+	for r in $(if $(filter amx avx512,$(native)),$(golden_cases)); do half $$r bf16; done; \
+	for r in $(if $(filter amx avx512,$(native)),$(wildcard $(fp16_cases))); do half $$r fp16; done; \
 	exit $$failed
 
 # parts: which of tests/run.sh's parts to run (all); filter: only the tests of programs whose name contains it.

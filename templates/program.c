@@ -8,7 +8,7 @@
 //@ local dtypes = { f32 = "DTYPE_F32", bf16 = "DTYPE_BF16", f16 = "DTYPE_F16" }
 //@ local dtype = dtypes[plan.weight_dtype]
 extern const struct chat_format chat_format;
-extern const struct backend $(plan.weight_dtype == "bf16" and "backend_amx, " or "")backend_avx512, backend_avx2, backend_portable;
+extern const struct backend $(plan.weight_dtype ~= "f32" and "backend_amx, " or "")backend_avx512, backend_avx2, backend_portable;
 
 /* Names on disk, shapes [rows][cols] on disk (cols 0: a vector), places in memory. */
 /* clang-format off */
@@ -132,7 +132,7 @@ static const char placement[] =
 /* Best first. */
 static const struct backend *const backends[] = {
 #if defined(__x86_64__)
-//@ if plan.weight_dtype == "bf16" then
+//@ if plan.weight_dtype ~= "f32" then
     &backend_amx,
 //@ end
     &backend_avx512,

@@ -47,7 +47,7 @@ static float *selftest_random(struct selftest *s, size_t n, float range)
     return x;
 }
 
-/* The same for what goes into matrix products: values that AMX, which rounds them to bfloat16, takes as they are. */
+/* The same for what goes into matrix products. */
 static float *selftest_operand(struct selftest *s, size_t n, float range)
 {
     float *x = selftest_random(s, n, range);

@@ -65,6 +65,12 @@ static void selftest_same(struct selftest *s, const char *kernel, const char *sh
     selftest_line(s, kernel, shape, memcmp(a, b, n * sizeof *a) ? INFINITY : 0, 0);
 }
 
+/* Of a sum of `length` products, of operands that need no rounding. */
+static double matmul_limit(double length)
+{
+    return reference_limit(length, 4) + 4 * PRODUCT_TRUNCATION;
+}
+
 /* found [T][N] at some columns against x W^T (+ bias) (+ residual). */
 static void check_nt(struct selftest *s, const char *kernel, const float *found, const float *x,
                      const struct selftest_matrix *w, const float *bias, const float *residual, int T, int N, int K)
@@ -85,7 +91,7 @@ static void check_nt(struct selftest *s, const char *kernel, const float *found,
         }
     checked_columns(part, found, T, N, count);
     snprintf(shape, sizeof shape, "T=%d N=%d K=%d", T, N, K);
-    selftest_compare(s, kernel, shape, part, expected, (size_t)T * count, reference_limit(K, 4));
+    selftest_compare(s, kernel, shape, part, expected, (size_t)T * count, matmul_limit(K));
     void *all[] = {rows, expected, wide, part};
     selftest_free(all, 4);
 }
@@ -105,7 +111,7 @@ static void check_nn(struct selftest *s, const char *kernel, const float *found,
     reference_matmul_backward(expected, NULL, wide, NULL, columns, T, N, count);
     checked_columns(part, found, T, K, count);
     snprintf(shape, sizeof shape, "T=%d N=%d K=%d", T, N, K);
-    selftest_compare(s, kernel, shape, part, expected, (size_t)T * count, reference_limit(N, 4));
+    selftest_compare(s, kernel, shape, part, expected, (size_t)T * count, matmul_limit(N));
     void *all[] = {columns, expected, wide, part};
     selftest_free(all, 4);
 }

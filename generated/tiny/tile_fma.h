@@ -31,7 +31,7 @@ enum {
 
 _Static_assert(BLOCK_K % VL == 0 && BLOCK_N % TILE_COLS == 0, "blocks are whole vectors and panels");
 
-static const double OPERAND_ROUNDING = 0; /* operands are multiplied as they are */
+static const double OPERAND_ROUNDING = 0, PRODUCT_TRUNCATION = 0; /* operands are multiplied as they are */
 
 /* ---- the register tile ---- */
 

@@ -14,7 +14,7 @@
 
 #include "decode.h"
 #include "product.h"
-//@ if plan.weight_dtype == "bf16" then
+//@ if plan.weight_dtype ~= "f32" then
 #if defined(__AMX_BF16__) || defined(AMX_EMULATED)
 #    include "tile_amx.h"
 #else

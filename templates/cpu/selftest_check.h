@@ -46,15 +46,15 @@ static float *selftest_random(struct selftest *s, size_t n, float range)
     return x;
 }
 
-/* The same for what goes into matrix products: values that AMX, which rounds them to bfloat16, takes as they are. */
+/* The same for what goes into matrix products. */
 static float *selftest_operand(struct selftest *s, size_t n, float range)
 {
     float *x = selftest_random(s, n, range);
-//@ if plan.weight_dtype == "bf16" then
-    for (size_t i = 0; i < n; i++) {
+//@ if plan.weight_dtype ~= "f32" then
+    for (size_t i = 0; i < n; i++) { /* to what AMX, which takes $(plan.weight_dtype == "bf16" and "one bfloat16" or "two bfloat16") of it, takes as it is */
         uint32_t bits;
         memcpy(&bits, &x[i], sizeof bits);
-        bits &= 0xffff0000u;
+        bits &= $(plan.weight_dtype == "bf16" and "0xffff0000u" or "0xffffff00u");
         memcpy(&x[i], &bits, sizeof bits);
     }
 //@ end

@@ -1,6 +1,14 @@
-//@ if plan.weight_dtype == "bf16" then
+//@ if plan.weight_dtype ~= "f32" then
+//@ local split = plan.weight_dtype == "f16"
+//@ if split then
+/* Matrix products on AMX, which multiplies bfloat16 and sums in float: each operand is split into two bfloat16, the upper being the
+ * operand rounded and the lower what that left, rounded. Three products of four are made, upper by upper, upper by lower and lower by
+ * upper, so that what is lost is 2^-16 of a product or less (Henry, Tang and Heinecke 2019).
+ *
+//@ else
 /* Matrix products on AMX: both operands rounded to bfloat16, sums in float.
  *
+//@ end
  * One multiplication takes a tile of A, 16 rows of 32 k, and a tile of B, 16 columns of 32 k, and adds to a tile of C. Tiles
  * are 1 KiB, 16 lines of 16 words; a word holds two neighbours in k. A line of A is a row; a line of B is a pair of k, a word in
  * it a column. Eight tile registers hold 2 x 2 tiles of C and two each of A and B, so that four multiplications follow four
@@ -19,15 +27,23 @@ enum {
     TILE_ROWS = 32, /* of A and C, as many columns of B and C: 2 x 2 tiles */
     TILE_COLS = 32,
     TILE_K = 32,
+    PLANES = $(split and 2 or 1), /* bfloat16 an operand */
     TILE_WORDS = 256,
     BLOCK_K = 1024,
-    BLOCK_WORDS = 3 << 17, /* 1.5 MiB of B, of a second-level cache of 2 MiB */
-    BLOCK_COLS = 1024,     /* at most: sums are 128 KiB then */
-    STRIP = 14,            /* tiles of k: 28 KiB of A */
-    AHEAD = 2,             /* tiles of k that B is fetched ahead */
+    BLOCK_WORDS = 3 << 17,                /* 1.5 MiB of B, of a second-level cache of 2 MiB */
+    BLOCK_COLS = 1024,                    /* at most: sums are 128 KiB then */
+    STEP_WORDS = PLANES * 2 * TILE_WORDS, /* a tile of k of both tiles of A or B, plane after plane */
+    STRIP = 14 / PLANES,                  /* tiles of k: 28 KiB of A */
+    AHEAD = 2,                            /* tiles of k that B is fetched ahead */
 };
 
+//@ if split then
+static const double OPERAND_ROUNDING = 0x1p-16;   /* relative, of each operand */
+static const double PRODUCT_TRUNCATION = 0x1p-16; /* relative, of each product */
+//@ else
 static const double OPERAND_ROUNDING = 0x1p-8; /* relative, of each operand */
+static const double PRODUCT_TRUNCATION = 0;    /* a product is summed as it is */
+//@ end
 
 /* ---- the unit ---- */
 
@@ -64,24 +80,38 @@ ALWAYS_INLINE void fetch_lines(const uint32_t *from)
         __builtin_prefetch(from + i * 16);
 }
 
-/* sums [TILE_ROWS][TILE_COLS] = (or, with `add`, +=) a times b, of `steps` tiles of k: a and b [steps][2][TILE_WORDS]. */
-ALWAYS_INLINE void multiply_tiles(float *sums, const uint32_t *a, const uint32_t *b, int steps, bool add)
+/* c [TILE_ROWS][TILE_COLS] in registers 0 to 3, a in 4 and 5, b in 6 and 7. */
+ALWAYS_INLINE void load_sums(const float *sums, bool zero)
 {
     enum { LINE = TILE_COLS * sizeof(float) };
-    float *lower = sums + 16 * TILE_COLS;
-    if (add) {
-        TILE_LOAD(0, sums, LINE);
-        TILE_LOAD(1, sums + 16, LINE);
-        TILE_LOAD(2, lower, LINE);
-        TILE_LOAD(3, lower + 16, LINE);
-    } else {
+    if (zero) {
         TILE_ZERO(0);
         TILE_ZERO(1);
         TILE_ZERO(2);
         TILE_ZERO(3);
+    } else {
+        TILE_LOAD(0, sums, LINE);
+        TILE_LOAD(1, sums + 16, LINE);
+        TILE_LOAD(2, sums + 16 * TILE_COLS, LINE);
+        TILE_LOAD(3, sums + 16 * TILE_COLS + 16, LINE);
     }
-    for (const uint32_t *end = a + (size_t)steps * 2 * TILE_WORDS; a < end; a += 2 * TILE_WORDS, b += 2 * TILE_WORDS) {
-        const uint32_t *next = b + AHEAD * 2 * TILE_WORDS;
+}
+
+ALWAYS_INLINE void store_sums(float *sums)
+{
+    enum { LINE = TILE_COLS * sizeof(float) };
+    TILE_STORE(sums, LINE, 0);
+    TILE_STORE(sums + 16, LINE, 1);
+    TILE_STORE(sums + 16 * TILE_COLS, LINE, 2);
+    TILE_STORE(sums + 16 * TILE_COLS + 16, LINE, 3);
+}
+
+/* sums [TILE_ROWS][TILE_COLS] = (or, with `add`, +=) a times b, of `steps` tiles of k: a and b [steps][PLANES][2][TILE_WORDS]. */
+ALWAYS_INLINE void multiply_tiles(float *sums, const uint32_t *a, const uint32_t *b, int steps, bool add)
+{
+    load_sums(sums, !add);
+    for (const uint32_t *end = a + (size_t)steps * STEP_WORDS; a < end; a += STEP_WORDS, b += STEP_WORDS) {
+        const uint32_t *next = b + AHEAD * STEP_WORDS;
         TILE_LOAD(6, b, 64);
         TILE_LOAD(4, a, 64);
         fetch_lines(next);
@@ -94,11 +124,28 @@ ALWAYS_INLINE void multiply_tiles(float *sums, const uint32_t *a, const uint32_t
         TILE_MULTIPLY_ADD(2, 5, 6);
         fetch_lines(next + TILE_WORDS * 3 / 2);
         TILE_MULTIPLY_ADD(3, 5, 7);
+//@ if split then
+        TILE_LOAD(4, a + 2 * TILE_WORDS, 64); /* lower by upper */
+        fetch_lines(next + TILE_WORDS * 2);
+        TILE_MULTIPLY_ADD(0, 4, 6);
+        TILE_MULTIPLY_ADD(1, 4, 7);
+        TILE_LOAD(5, a + 3 * TILE_WORDS, 64);
+        fetch_lines(next + TILE_WORDS * 5 / 2);
+        TILE_MULTIPLY_ADD(2, 5, 6);
+        TILE_MULTIPLY_ADD(3, 5, 7);
+        TILE_LOAD(4, a, 64); /* upper by lower */
+        TILE_LOAD(6, b + 2 * TILE_WORDS, 64);
+        fetch_lines(next + TILE_WORDS * 3);
+        TILE_MULTIPLY_ADD(0, 4, 6);
+        TILE_LOAD(7, b + 3 * TILE_WORDS, 64);
+        fetch_lines(next + TILE_WORDS * 7 / 2);
+        TILE_MULTIPLY_ADD(1, 4, 7);
+        TILE_LOAD(5, a + TILE_WORDS, 64);
+        TILE_MULTIPLY_ADD(2, 5, 6);
+        TILE_MULTIPLY_ADD(3, 5, 7);
+//@ end
     }
-    TILE_STORE(sums, LINE, 0);
-    TILE_STORE(sums + 16, LINE, 1);
-    TILE_STORE(lower, LINE, 2);
-    TILE_STORE(lower + 16, LINE, 3);
+    store_sums(sums);
 }
 
 /* 32 floats as bfloat16, to nearest. */
@@ -123,21 +170,32 @@ ALWAYS_INLINE float upper_half(uint32_t pair)
     return value;
 }
 
+/* One product of planes, of one tile of k. */
+ALWAYS_INLINE void multiply_planes(float *sums, const uint32_t *a, const uint32_t *b)
+{
+    for (int i = 0; i < TILE_ROWS; i++)
+        for (int k = 0; k < 16; k++) {
+            const uint32_t left = a[i * 16 + k];
+            for (int j = 0; j < TILE_COLS; j++) {
+                const uint32_t right = b[j / 16 * TILE_WORDS + k * 16 + j % 16];
+                float *sum = &sums[i * TILE_COLS + j];
+                *sum += upper_half(left << 16) * upper_half(right << 16);
+                *sum += upper_half(left) * upper_half(right);
+            }
+        }
+}
+
 ALWAYS_INLINE void multiply_tiles(float *sums, const uint32_t *a, const uint32_t *b, int steps, bool add)
 {
     if (!add)
         memset(sums, 0, sizeof *sums * TILE_ROWS * TILE_COLS);
-    for (int step = 0; step < steps; step++, a += 2 * TILE_WORDS, b += 2 * TILE_WORDS)
-        for (int i = 0; i < TILE_ROWS; i++)
-            for (int k = 0; k < 16; k++) {
-                const uint32_t left = a[i * 16 + k];
-                for (int j = 0; j < TILE_COLS; j++) {
-                    const uint32_t right = b[j / 16 * TILE_WORDS + k * 16 + j % 16];
-                    float *sum = &sums[i * TILE_COLS + j];
-                    *sum += upper_half(left << 16) * upper_half(right << 16);
-                    *sum += upper_half(left) * upper_half(right);
-                }
-            }
+    for (int step = 0; step < steps; step++, a += STEP_WORDS, b += STEP_WORDS) {
+        multiply_planes(sums, a, b);
+//@ if split then
+        multiply_planes(sums, a + 2 * TILE_WORDS, b);
+        multiply_planes(sums, a, b + 2 * TILE_WORDS);
+//@ end
+    }
 }
 
 ALWAYS_INLINE uint16_t to_nearest(float x)
@@ -160,6 +218,15 @@ ALWAYS_INLINE ivec narrow(vec first, vec second)
 }
 #endif
 
+//@ if split then
+/* Floats rounded to what bfloat16 holds, to nearest. */
+ALWAYS_INLINE vec to_bfloat16(vec x)
+{
+    const ivec bits = (ivec)x;
+    return (vec)((bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000u);
+}
+
+//@ end
 /* ---- bringing operands into tiles ---- */
 
 /* The lowest `count` bits; none where count is 0 or less, all from 32 on. */
@@ -168,81 +235,103 @@ ALWAYS_INLINE uint32_t first_bits(int count)
     return count <= 0 ? 0 : count >= 32 ? ~0u : (1u << count) - 1;
 }
 
-/* Elements (row, column ...) of `o`, `count` of 32, as 16 pairs of neighbours; zeros beyond. */
-ALWAYS_INLINE vec pairs_along(struct operand o, int row, int column, int count)
+//@ if split then
+/* 32 floats: upper and lower halves, as words of two neighbours. */
+ALWAYS_INLINE void split(vec to[PLANES], vec first, vec second)
 {
-    const size_t at = (size_t)row * o.stride + column;
-    if (o.weights)
-        return (vec)_mm512_maskz_loadu_epi16(first_bits(count), (const weight_t *)o.data + at);
-    const float *from = (const float *)o.data + at;
-    const vec first = (vec)_mm512_maskz_loadu_ps((__mmask16)first_bits(count), from);
-    return (vec)narrow(first, (vec)_mm512_maskz_loadu_ps((__mmask16)first_bits(count - 16), from + 16));
+    const vec a = to_bfloat16(first), b = to_bfloat16(second);
+    to[0] = (vec)narrow(a, b);
+    to[1] = (vec)narrow(first - a, second - b);
 }
 
-/* Of columns `column` to column + 31 of rows `row` and row + 1, pairs (row, c), (row + 1, c): those of the first 16 columns to
- * to[0], of the others to to[1]. Zeros beyond `rows` (2) and `columns` (32). */
-ALWAYS_INLINE void pairs_across(vec to[2], struct operand o, int row, int column, int rows, int columns)
+//@ else
+ALWAYS_INLINE void split(vec to[PLANES], vec first, vec second)
+{
+    to[0] = (vec)narrow(first, second);
+}
+
+//@ end
+/* The first `count` of 16 elements at `at`, zeros beyond. */
+ALWAYS_INLINE vec load_part(struct operand o, size_t at, int count)
+{
+    const __mmask16 there = (__mmask16)first_bits(count);
+//@ if split then
+    if (o.weights)
+        return (vec)_mm512_cvtph_ps(_mm256_maskz_loadu_epi16(there, (const weight_t *)o.data + at));
+//@ end
+    return (vec)_mm512_maskz_loadu_ps(there, (const float *)o.data + at);
+}
+
+/* Elements (row, column ...) of `o`, `count` of 32, as 16 words of neighbours; zeros beyond. */
+ALWAYS_INLINE void pairs_along(vec to[PLANES], struct operand o, int row, int column, int count)
 {
     const size_t at = (size_t)row * o.stride + column;
-    const uint32_t there = first_bits(columns), first = rows > 0 ? there : 0, second = rows > 1 ? there : 0;
-    ivec even, odd; /* 32 bfloat16 each */
+//@ if not split then
     if (o.weights) {
-        const weight_t *from = (const weight_t *)o.data + at;
-        even = (ivec)_mm512_maskz_loadu_epi16(first, from);
-        odd = (ivec)_mm512_maskz_loadu_epi16(second, from + o.stride);
-    } else {
-        const float *from = (const float *)o.data + at;
-        even = narrow((vec)_mm512_maskz_loadu_ps((__mmask16)first, from),
-                      (vec)_mm512_maskz_loadu_ps((__mmask16)(first >> 16), from + 16));
-        from += o.stride;
-        odd = narrow((vec)_mm512_maskz_loadu_ps((__mmask16)second, from),
-                     (vec)_mm512_maskz_loadu_ps((__mmask16)(second >> 16), from + 16));
+        to[0] = (vec)_mm512_maskz_loadu_epi16(first_bits(count), (const weight_t *)o.data + at);
+        return;
     }
+//@ end
+    split(to, load_part(o, at, count), load_part(o, at + 16, count - 16));
+}
+
+/* Of columns `column` to column + 31 of rows `row` and row + 1, words (row, c), (row + 1, c): those of the first 16 columns to
+ * to[0], of the others to to[1]. Zeros beyond `rows` (2) and `columns` (32). */
+ALWAYS_INLINE void pairs_across(vec to[2][PLANES], struct operand o, int row, int column, int rows, int columns)
+{
+    const int first = rows > 0 ? columns : 0, second = rows > 1 ? columns : 0;
+    vec even[PLANES], odd[PLANES]; /* 32 elements of a row each */
+    pairs_along(even, o, row, column, first);
+    pairs_along(odd, o, row + 1, column, second);
     /* Word l of the first result is elements l of even and of odd, which _mm512_permutex2var counts from 32. */
     const ivec order = (ivec){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15} * 0x10001u + 0x200000u;
-    to[0] = (vec)_mm512_permutex2var_epi16((__m512i)even, (__m512i)order, (__m512i)odd);
-    to[1] = (vec)_mm512_permutex2var_epi16((__m512i)even, (__m512i)(order + 0x100010u), (__m512i)odd);
+    for (int plane = 0; plane < PLANES; plane++) {
+        const __m512i upper = (__m512i)even[plane], lower = (__m512i)odd[plane];
+        to[0][plane] = (vec)_mm512_permutex2var_epi16(upper, (__m512i)order, lower);
+        to[1][plane] = (vec)_mm512_permutex2var_epi16(upper, (__m512i)(order + 0x100010u), lower);
+    }
 }
 
-/* Two tiles side by side, to [2][TILE_WORDS]: 32 lines (rows of A or columns of B) from `line` on and 32 k from `k` on; zeros
- * beyond `lines` and `depth`. In memory k runs along rows or across them; where that is not how the tile has it, it is turned.
- * What comes next is asked for meanwhile. */
+/* Two tiles side by side, to [PLANES][2][TILE_WORDS]: 32 lines (rows of A or columns of B) from `line` on and 32 k from `k` on;
+ * zeros beyond `lines` and `depth`. In memory k runs along rows or across them; where that is not how the tile has it, it is
+ * turned. What comes next is asked for meanwhile. */
 ALWAYS_INLINE void fetch_tiles(uint32_t *to, struct operand o, bool k_along, bool turn, int line, int lines, int k,
                                int depth)
 {
-    vec tile[2][16];
-    if (k_along)
-        for (int i = 0; i < 32; i++) {
-            tile[i / 16][i % 16] = pairs_along(o, line + i, k, i < lines ? depth : 0);
-            operand_prefetch(o, line + 32 + i, k);
-        }
-    else
-        for (int i = 0; i < 16; i++) {
-            vec pairs[2];
-            pairs_across(pairs, o, k + 2 * i, line, depth - 2 * i, lines);
-            tile[0][i] = pairs[0];
-            tile[1][i] = pairs[1];
-            operand_prefetch(o, k + TILE_K + 2 * i, line);
-            operand_prefetch(o, k + TILE_K + 2 * i + 1, line);
-        }
-    for (int half = 0; half < 2; half++) {
-        if (turn)
-            vec_transpose(tile[half]);
-        memcpy(to + half * TILE_WORDS, tile[half], sizeof tile[half]);
+    vec tile[PLANES][2][16];
+    for (int i = 0; k_along && i < 32; i++) {
+        vec words[PLANES];
+        pairs_along(words, o, line + i, k, i < lines ? depth : 0);
+        for (int plane = 0; plane < PLANES; plane++)
+            tile[plane][i / 16][i % 16] = words[plane];
+        operand_prefetch(o, line + 32 + i, k);
     }
+    for (int i = 0; !k_along && i < 16; i++) {
+        vec words[2][PLANES];
+        pairs_across(words, o, k + 2 * i, line, depth - 2 * i, lines);
+        for (int plane = 0; plane < PLANES; plane++) {
+            tile[plane][0][i] = words[0][plane];
+            tile[plane][1][i] = words[1][plane];
+        }
+        operand_prefetch(o, k + TILE_K + 2 * i, line);
+        operand_prefetch(o, k + TILE_K + 2 * i + 1, line);
+    }
+    for (int i = 0; turn && i < 2 * PLANES; i++)
+        vec_transpose(tile[i / 2][i % 2]);
+    memcpy(to, tile, sizeof tile);
 }
 
-/* to [steps][2][TILE_WORDS] = TILE_ROWS rows of A from m on, `rows` of them there. */
+/* to [steps][PLANES][2][TILE_WORDS] = TILE_ROWS rows of A from m on, `rows` of them there. */
 ALWAYS_INLINE void fetch_rows(uint32_t *to, struct operand a, int m, int rows, int k, int depth)
 {
-    for (; depth > 0; depth -= TILE_K, k += TILE_K, to += 2 * TILE_WORDS)
+    for (; depth > 0; depth -= TILE_K, k += TILE_K, to += STEP_WORDS)
         fetch_tiles(to, a, !a.transposed, a.transposed, m, rows, k, depth);
 }
 
-/* to [steps][2][TILE_WORDS] = TILE_COLS columns of B from n on, `columns` of them there. */
+/* to [steps][PLANES][2][TILE_WORDS] = TILE_COLS columns of B from n on, `columns` of them there. */
 ALWAYS_INLINE void fetch_panel(uint32_t *to, struct operand b, int n, int columns, int k, int depth)
 {
-    for (; depth > 0; depth -= TILE_K, k += TILE_K, to += 2 * TILE_WORDS)
+    for (; depth > 0; depth -= TILE_K, k += TILE_K, to += STEP_WORDS)
         fetch_tiles(to, b, b.transposed, b.transposed, n, columns, k, depth);
 }
 
@@ -261,8 +350,8 @@ ALWAYS_INLINE void multiply_rows(struct product p, const uint32_t *rows_of_a, co
     for (int step = 0; step < steps; step += strip)
         for (int j = 0; j < columns; j += TILE_COLS) {
             float *c = sums + j * TILE_ROWS;
-            const uint32_t *panel = block + (size_t)(j / TILE_COLS * steps + step) * 2 * TILE_WORDS;
-            multiply_tiles(c, rows_of_a + step * 2 * TILE_WORDS, panel, smaller(strip, steps - step), step > 0);
+            const uint32_t *panel = block + (size_t)(j / TILE_COLS * steps + step) * STEP_WORDS;
+            multiply_tiles(c, rows_of_a + step * STEP_WORDS, panel, smaller(strip, steps - step), step > 0);
             if (step + strip >= steps)
                 finish_tile(p, c, TILE_COLS, m, rows, n + j, smaller(TILE_COLS, columns - j), k == 0);
         }
@@ -272,17 +361,17 @@ ALWAYS_INLINE void multiply_rows(struct product p, const uint32_t *rows_of_a, co
 ALWAYS_INLINE void matmul_part(struct product p, int m0, int m1, int n0, int n1)
 {
     _Alignas(64) uint32_t block[BLOCK_WORDS];
-    _Alignas(64) uint32_t tile[TILE_ROWS * BLOCK_K / 2];
+    _Alignas(64) uint32_t tile[BLOCK_K / TILE_K * STEP_WORDS];
     _Alignas(64) float sums[BLOCK_COLS * TILE_ROWS];
     const int most_steps = (smaller(p.block_k, p.K) + TILE_K - 1) / TILE_K;
-    const int width = smaller(BLOCK_WORDS / (most_steps * 2 * TILE_WORDS) * TILE_COLS, BLOCK_COLS);
+    const int width = smaller(BLOCK_WORDS / (most_steps * STEP_WORDS) * TILE_COLS, BLOCK_COLS);
     tiles_open();
     for (int n = n0; n < n1; n += width)
         for (int k = 0; k < p.K; k += p.block_k) {
             const int columns = smaller(width, n1 - n), depth = smaller(p.block_k, p.K - k);
             const int steps = (depth + TILE_K - 1) / TILE_K;
             for (int j = 0; j < columns; j += TILE_COLS)
-                fetch_panel(block + (size_t)j * steps * TILE_K / 2, p.b, n + j, columns - j, k, depth);
+                fetch_panel(block + (size_t)(j / TILE_COLS) * steps * STEP_WORDS, p.b, n + j, columns - j, k, depth);
             for (int m = m0; m < m1; m += TILE_ROWS) {
                 const int rows = smaller(TILE_ROWS, m1 - m);
                 fetch_rows(tile, p.a, m, rows, k, depth);

@@ -1,12 +1,12 @@
 /* Trains one golden case with a program and compares with what PEFT and the Trainer gave for it.
  *
- *   check_case [--bf16] CASE_DIR PROGRAM WORK_DIR [TRAIN FLAG...]
+ *   check_case [--half] CASE_DIR PROGRAM WORK_DIR [TRAIN FLAG...]
  *
  * CASE_DIR holds golden.json, train.jsonl, init_adapter/ and final_adapter/; WORK_DIR is empty and receives what the
  * program writes. Compared are each step's loss, grad_norm and learning rate (5e-5 relative), the final adapter (names,
  * shapes, and at most 2e-3 of the distance it moved in L2), and greedy decoding before and after, as far as PEFT's
  * margins exceed 1e-3: closer logits may fall either way.
- * --bf16: the program computes in bfloat16, so only losses (1 %) and learning rates are compared, and tensors' names. Prints one line a difference, exit 1 if there is any.
+ * --half: the program is of a bf16 or fp16 recipe, so only losses (1 %) and learning rates are compared, and tensors' names. Prints one line a difference, exit 1 if there is any.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <cjson/cJSON.h>
@@ -23,8 +23,8 @@
 
 extern char **environ;
 
-static const double tolerance = 5e-5; /* of a step's numbers; PEFT itself in double precision stays within 1e-5 */
-static const double bf16_tolerance = 1e-2;    /* of a loss */
+static const double tolerance = 5e-5;      /* of a step's numbers; PEFT itself in double precision stays within 1e-5 */
+static const double half_tolerance = 1e-2; /* of a loss */
 static const double adapter_tolerance = 2e-3; /* of the distance moved; PEFT in double precision: 1.3e-4 */
 static const double decided_margin = 1e-3;    /* between the best two logits */
 static const long long end_of_sequence = 2;   /* eos_token_id of every case's model */
@@ -39,7 +39,7 @@ struct bytes {
 struct check {
     const char *case_dir, *program, *work;
     char **train_flags;
-    bool bf16;
+    bool half;
     cJSON *golden;
     char model[MAX_PATH];
     int differences;
@@ -185,8 +185,8 @@ static void compare_steps(struct check *check, const char *output)
         if (cJSON_HasObjectItem(mine, "loss") && expected == NULL)
             extra++;
         if (cJSON_HasObjectItem(mine, "loss") && expected != NULL) {
-            compare_number(check, mine, expected, "loss", 1e-3, check->bf16 ? bf16_tolerance : tolerance);
-            if (!check->bf16)
+            compare_number(check, mine, expected, "loss", 1e-3, check->half ? half_tolerance : tolerance);
+            if (!check->half)
                 compare_number(check, mine, expected, "grad_norm", 1e-3, tolerance);
             compare_number(check, mine, expected, "learning_rate", 1e-12, tolerance);
             expected = expected->next;
@@ -301,7 +301,7 @@ static double compare_adapters(struct check *check, const char *output)
         if (!cJSON_HasObjectItem(golden.header, got->string))
             differs(check, "%s: written, but PEFT has no such tensor", got->string);
     double distance = compare_tensors(check, &mine, &golden, &start);
-    if (!check->bf16 && !(distance <= adapter_tolerance))
+    if (!check->half && !(distance <= adapter_tolerance))
         differs(check, "final adapter is %.3g of the distance it moved away from PEFT's", distance);
     free_adapter(&mine);
     free_adapter(&golden);
@@ -370,12 +370,12 @@ static void compare_greedy(struct check *check, const char *adapter, const char 
 
 int main(int argc, char **argv)
 {
-    bool bf16 = argc > 1 && !strcmp(argv[1], "--bf16");
-    argv += bf16;
-    if (argc - bf16 < 4)
-        stop("usage: check_case [--bf16] CASE_DIR PROGRAM WORK_DIR [TRAIN FLAG...]");
+    bool half = argc > 1 && !strcmp(argv[1], "--half");
+    argv += half;
+    if (argc - half < 4)
+        stop("usage: check_case [--half] CASE_DIR PROGRAM WORK_DIR [TRAIN FLAG...]");
     struct check check = {
-        .case_dir = argv[1], .program = argv[2], .work = argv[3], .train_flags = argv + 4, .bf16 = bf16};
+        .case_dir = argv[1], .program = argv[2], .work = argv[3], .train_flags = argv + 4, .half = half};
     char path[MAX_PATH], output[MAX_PATH];
     join(path, check.case_dir, "golden.json");
     check.golden = read_json(path);
@@ -385,12 +385,12 @@ int main(int argc, char **argv)
     join(check.model, check.case_dir, model->valuestring);
     join(output, check.work, "adapter");
     join(path, check.case_dir, "init_adapter");
-    if (!bf16)
+    if (!half)
         compare_greedy(&check, path, "greedy_before", "margins_before");
     train(&check, output);
     compare_steps(&check, output);
     double distance = compare_adapters(&check, output);
-    if (!bf16)
+    if (!half)
         compare_greedy(&check, output, "greedy_after", "margins_after");
     printf("%s; worst relative error of a step %.2e, adapter %.2e\n", check.differences > 0 ? "differs" : "matches",
            check.worst, distance);
