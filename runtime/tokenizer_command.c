@@ -38,6 +38,12 @@ static void write_ids(const struct ids *ids, struct text_buffer *answer)
 
 static bool encode_conversation(struct tokenize *t, struct json_cursor *cursor, struct error *err)
 {
+    if (!t->format || !t->format->name) {
+        return error_set(err,
+                         "%s: messages need a chat format, and the recipe has none: give it one (chat = ...), or send "
+                         "texts as JSON strings",
+                         cursor->name);
+    }
     if (!chat_messages_read(cursor, &t->messages, err) || !json_cursor_end(cursor, err)) {
         return false;
     }

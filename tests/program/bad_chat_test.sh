@@ -93,3 +93,14 @@ test_broken_lines_of_tokenize_are_refused() {
     refuse_line 'expected "messages", found none' '{}'
     refuse_line "no token has id 1024; ids go up to 1023" '[1024]' --decode
 }
+
+test_messages_for_tokenize_need_a_chat_format() {
+    local line
+    for line in '[{"role":"user","content":"hi"}]' '{"messages":[{"role":"user","content":"hi"}]}'; do
+        printf '%s\n' "$line" >"$work/line"
+        refuse 1 "tiny: line 1 of the input: messages need a chat format, and the recipe has none: give it one (chat = ...), or send texts as JSON strings" \
+            sh -c '"$@" <"$0"' "$work/line" "$(program tiny)" tokenize --model "$data/stories260K"
+    done
+    printf '"hi"\n' >"$work/line"
+    succeed sh -c '"$@" <"$0"' "$work/line" "$(program tiny)" tokenize --model "$data/stories260K"
+}
