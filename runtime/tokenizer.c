@@ -136,14 +136,16 @@ void tokenizer_decode(struct tokenizer *t, const int32_t *ids, size_t count, boo
 }
 
 /* The stream keeps the ids from the last one that was written out on, so that a decoder sees what stood before the new one: text
- * may depend on whether a token is the first. */
+ * may depend on whether a token is the first. A run of <0xXX> tokens is held back until it ends: one that is not valid UTF-8 becomes
+ * U+FFFD from its first byte on. */
 void tokenizer_stream_push(struct tokenizer *t, struct token_stream *stream, int32_t id, struct text_buffer *out)
 {
     static const char replacement[] = "\xEF\xBF\xBD";
     struct text_buffer text = {0};
     ids_push(&stream->ids, id, 0);
     tokenizer_decode(t, stream->ids.id, stream->ids.count, stream->skip_special_tokens, &text);
-    bool incomplete = text.length >= 3 && memcmp(text.data + text.length - 3, replacement, 3) == 0;
+    bool incomplete =
+        t->decoder.ends_in_bytes || (text.length >= 3 && memcmp(text.data + text.length - 3, replacement, 3) == 0);
     if (text.length > stream->settled_bytes && !incomplete) {
         text_buffer_append(out, text.data + stream->settled_bytes, text.length - stream->settled_bytes);
         size_t kept = stream->ids.count - stream->settled_ids;

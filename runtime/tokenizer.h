@@ -51,9 +51,9 @@ struct token_stream {
     size_t settled_bytes; /* bytes of their text */
 };
 
-/* Takes the next id and appends to `out` the characters that are now complete: nothing while the text ends within a character.
- * All that a stream gives, tokenizer_stream_end included, is what tokenizer_decode gives for all ids at once, except where
- * <0xXX> tokens follow each other and only some of them are valid UTF-8. */
+/* Takes the next id and appends to `out` the text that is now settled, whole characters: nothing while the text ends within a
+ * character, or with a run of <0xXX> tokens, which is valid or not as a whole. All that a stream gives, tokenizer_stream_end
+ * included, is what tokenizer_decode gives for all ids at once. */
 void tokenizer_stream_push(struct tokenizer *tokenizer, struct token_stream *stream, int32_t id,
                            struct text_buffer *out);
 

@@ -132,7 +132,8 @@ static void finish_bytes(struct decoder_texts *to, struct text_buffer *bytes)
     bytes->length = 0;
 }
 
-static void byte_fallback(const struct decoder_texts *from, struct decoder_texts *to, struct text_buffer *bytes)
+/* True if the texts end within a run. */
+static bool byte_fallback(const struct decoder_texts *from, struct decoder_texts *to, struct text_buffer *bytes)
 {
     bytes->length = 0;
     for (size_t i = 0, begin = 0; i < from->count; begin = from->end[i++]) {
@@ -146,7 +147,9 @@ static void byte_fallback(const struct decoder_texts *from, struct decoder_texts
         text_buffer_append(&to->text, from->text.data + begin, length);
         finish_text(to);
     }
+    bool open = bytes->length > 0;
     finish_bytes(to, bytes);
+    return open;
 }
 
 /* All bytes together become one text; a token that is not spelled in the alphabet throughout stands for itself. */
@@ -202,18 +205,18 @@ static void apply_to_text(const struct decoder_step *step, bool first, const cha
     }
 }
 
-static void apply(const struct decoder_step *step, const struct decoder_texts *from, struct decoder_texts *to,
-                  struct text_buffer *bytes)
+static void apply(struct decoder *decoder, const struct decoder_step *step, const struct decoder_texts *from,
+                  struct decoder_texts *to)
 {
     clear(to);
     const char *text = from->text.data ? from->text.data : "";
     if (step->type == DECODE_BYTE_FALLBACK) {
-        byte_fallback(from, to, bytes);
+        decoder->ends_in_bytes |= byte_fallback(from, to, &decoder->bytes);
     } else if (step->type == DECODE_FUSE) {
         text_buffer_append(&to->text, text, from->text.length);
         finish_text(to);
     } else if (step->type == DECODE_BYTE_LEVEL) {
-        byte_level(from, to, bytes);
+        byte_level(from, to, &decoder->bytes);
     } else {
         for (size_t i = 0, begin = 0; i < from->count; begin = from->end[i++]) {
             apply_to_text(step, i == 0, text + begin, from->end[i] - begin, &to->text);
@@ -225,8 +228,9 @@ static void apply(const struct decoder_step *step, const struct decoder_texts *f
 void decoder_end(struct decoder *decoder, struct text_buffer *out)
 {
     int now = 0;
+    decoder->ends_in_bytes = false;
     for (size_t i = 0; i < decoder->count; i++) {
-        apply(&decoder->step[i], &decoder->scratch[now], &decoder->scratch[!now], &decoder->bytes);
+        apply(decoder, &decoder->step[i], &decoder->scratch[now], &decoder->scratch[!now]);
         now = !now;
     }
     text_buffer_append(out, decoder->scratch[now].text.data, decoder->scratch[now].text.length);

@@ -31,11 +31,13 @@ struct decoder {
     bool join_with_blanks; /* no decoder at all; one of no steps joins with nothing */
     struct decoder_texts scratch[2];
     struct text_buffer bytes; /* scratch: ByteFallback's, ByteLevel's */
+    bool ends_in_bytes;       /* set by decoder_end: the last token was one of ByteFallback's, whose run may go on */
 };
 
 bool decoder_load(struct decoder *decoder, const cJSON *section, struct error *err);
 
-/* Token by token: begin, push each token's text, end. */
+/* Token by token: begin, push each token's text, end. While ends_in_bytes, another token may change what the run of bytes before it
+ * becomes; otherwise only characters that are still incomplete. */
 void decoder_begin(struct decoder *decoder);
 void decoder_push(struct decoder *decoder, const char *text, size_t length);
 void decoder_end(struct decoder *decoder, struct text_buffer *out);
