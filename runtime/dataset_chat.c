@@ -18,6 +18,16 @@ static bool check_excluded(const struct dataset_request *request, const struct d
     return true;
 }
 
+/* What stands behind the last trained token teaches nothing: attention looks back only. A sample without trained tokens stays whole,
+ * for its lines in the report. */
+static void drop_untrained_end(struct encoded *encoded)
+{
+    int count = encoded->count;
+    while (count > 0 && encoded->labels[count - 1] == IGNORED_LABEL)
+        count--;
+    encoded->count = count > 0 ? count : encoded->count;
+}
+
 bool encode_chat(struct encoded *encoded, const struct dataset_request *request, const struct dialogue *dialogue,
                  const char *where, struct error *err)
 {
@@ -33,6 +43,7 @@ bool encode_chat(struct encoded *encoded, const struct dataset_request *request,
         bool trained = inside ? !dialogue->excluded[spans.item[span].message] : !request->assistant_only_loss;
         encoded_push(encoded, ids.id[i], trained ? ids.id[i] : IGNORED_LABEL);
     }
+    drop_untrained_end(encoded);
     chat_spans_free(&spans);
     ids_free(&ids);
     return ok ? check_excluded(request, dialogue, where, err) : encode_at(where, err);

@@ -1,7 +1,8 @@
 /* One sample to token ids and labels.
  *
  *   instruction, messages, conversations   the recipe's chat format; trained are the assistant's tokens with each turn's
- *       end-of-turn token (not the newline behind it), but for turns that the sample excludes (dataset_dialogue.h)
+ *       end-of-turn token (not the newline behind it), but for turns that the sample excludes (dataset_dialogue.h); what stands
+ *       behind the last trained token is left out
  *   instruction without a chat format      "### Instruction:\n{question}\n\n### Response:\n" as prompt and the answer as
  *       completion; system stands before, earlier rounds of history likewise
  *   prompt, completion                     the tokenizer's own encoding, post-processor included, of both in a row, then EOS;

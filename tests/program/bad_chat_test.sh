@@ -53,7 +53,7 @@ test_unusual_orders_of_turns_are_rendered() {
     printf '%s\n' '{"messages":[{"role":"system","content":"a"},{"role":"user","content":"b"},{"role":"system","content":"c"},{"role":"assistant","content":"d"}]}' \
         '{"messages":[{"role":"assistant","content":"a"},{"role":"user","content":"b"},{"role":"assistant","content":"c"}]}' >"$work/data.jsonl"
     succeed "$(program demo)" preview --model "$data/demo/model" --data "$work/data.jsonl"
-    expect_equal "$(cat "$work/out")" "---- $work/data.jsonl:1: 24 tokens, 2 trained
+    expect_equal "$(cat "$work/out")" "---- $work/data.jsonl:1: 23 tokens, 2 trained
 <|im_start|>system
 a<|im_end|>
 <|im_start|>user
@@ -62,8 +62,7 @@ b<|im_end|>
 c<|im_end|>
 <|im_start|>assistant
 >>>d<|im_end|><<<
-
----- $work/data.jsonl:2: 29 tokens, 4 trained
+---- $work/data.jsonl:2: 28 tokens, 4 trained
 <|im_start|>system
 You are a friendly assistant.<|im_end|>
 <|im_start|>assistant

@@ -19,9 +19,9 @@ static void test_turns_may_exclude_themselves(void **state)
             "{\"role\":\"assistant\",\"content\":\"d\",\"weight\":0}]}\n"
             "{\"messages\":[{\"role\":\"assistant\",\"content\":\"b\",\"weight\":1,\"train\":false},"
             "{\"role\":\"assistant\",\"content\":\"d\",\"weight\":1.0}]}\n");
-    expect_sample(f, 0, "{user\na}\n{assistant\nb}\n{user\nc}\n{assistant\n[d}]\n");
-    expect_sample(f, 1, "{assistant\n[b}]\n{assistant\nd}\n");
-    expect_sample(f, 2, "{assistant\nb}\n{assistant\n[d}]\n");
+    expect_sample(f, 0, "{user\na}\n{assistant\nb}\n{user\nc}\n{assistant\n[d}]");
+    expect_sample(f, 1, "{assistant\n[b}]");
+    expect_sample(f, 2, "{assistant\nb}\n{assistant\n[d}]");
 }
 
 static void test_excluded_turns_stay_so_when_all_is_trained(void **state)
@@ -57,7 +57,7 @@ static void test_a_completion_of_messages_is_trained(void **state)
         "{\"prompt\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\",\"content\":\"b\"},"
         "{\"role\":\"user\",\"content\":\"c\"}],\"completion\":[{\"role\":\"assistant\",\"content\":\"d\"}]}";
     load(f, text);
-    expect_sample(f, 0, "{user\na}\n{assistant\nb}\n{user\nc}\n{assistant\n[d}]\n");
+    expect_sample(f, 0, "{user\na}\n{assistant\nb}\n{user\nc}\n{assistant\n[d}]");
     char *expected = format_text("%s: prompt and completion messages, 1 sample\n", f->path);
     assert_string_equal(f->data.formats, expected);
     free(expected);
@@ -86,7 +86,7 @@ static void test_roles_have_many_names_in_sharegpt(void **state)
             format_text("{\"conversations\":[{\"from\":\"human\",\"value\":\"a\"},{\"from\":\"%s\",\"value\":\"b\"}]}",
                         assistants[i]);
         load(f, text);
-        expect_sample(f, 0, "{user\na}\n{assistant\n[b}]\n");
+        expect_sample(f, 0, "{user\na}\n{assistant\n[b}]");
         dataset_free(&f->data);
         free(text);
     }
@@ -101,9 +101,9 @@ static void test_history_is_pairs(void **state)
     load(f, "{\"instruction\":\"c\",\"output\":\"d\",\"history\":[]}\n"
             "{\"instruction\":\"c\",\"output\":\"d\",\"history\":null,\"input\":null,\"system\":null}\n"
             "{\"instruction\":\"\",\"input\":\"c\",\"output\":\"d\",\"history\":[[\"a\",\"b\"]]}\n");
-    expect_sample(f, 0, "{user\nc}\n{assistant\n[d}]\n");
-    expect_sample(f, 1, "{user\nc}\n{assistant\n[d}]\n");
-    expect_sample(f, 2, "{user\na}\n{assistant\n[b}]\n{user\nc}\n{assistant\n[d}]\n");
+    expect_sample(f, 0, "{user\nc}\n{assistant\n[d}]");
+    expect_sample(f, 1, "{user\nc}\n{assistant\n[d}]");
+    expect_sample(f, 2, "{user\na}\n{assistant\n[b}]\n{user\nc}\n{assistant\n[d}]");
     dataset_free(&f->data);
     assert_string_equal(mistake(f, "{\"instruction\":\"c\",\"output\":\"d\",\"history\":\"a\"}"),
                         "data.jsonl:1: history: expected an array of pairs [question, answer], found a string");
@@ -125,7 +125,7 @@ static void test_fields_may_have_other_names(void **state)
     load(f, "{\"messages\":7,\"dialog\":[{\"speaker\":\"user\",\"text\":\"a\"},"
             "{\"speaker\":\"assistant\",\"text\":\"b\",\"learn\":false,\"train\":7},"
             "{\"speaker\":\"assistant\",\"text\":\"c\"}]}");
-    expect_sample(f, 0, "{user\na}\n{assistant\nb}\n{assistant\n[c}]\n");
+    expect_sample(f, 0, "{user\na}\n{assistant\nb}\n{assistant\n[c}]");
     dataset_free(&f->data);
     assert_string_equal(mistake(f, "{\"dialog\":[{\"role\":\"user\",\"content\":\"a\"}]}"),
                         "data.jsonl:1: dialog[0].speaker: expected a string, found nothing");

@@ -17,7 +17,7 @@ static void test_messages_train_the_assistants_turns(void **state)
     struct fixture *f = *state;
     load(f, "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\",\"content\":\"bc\"},"
             "{\"role\":\"user\",\"content\":\"d\"},{\"role\":\"assistant\",\"content\":\"e\"}]}\n");
-    expect_sample(f, 0, "{user\na}\n{assistant\n[bc}]\n{user\nd}\n{assistant\n[e}]\n");
+    expect_sample(f, 0, "{user\na}\n{assistant\n[bc}]\n{user\nd}\n{assistant\n[e}]");
     assert_int_equal(f->data.report.trained, 5);
 }
 
@@ -34,7 +34,7 @@ static void test_content_in_parts_is_joined(void **state)
     struct fixture *f = *state;
     load(f, "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"x\"},{\"type\":\"text\","
             "\"text\":\"y\"}]},{\"role\":\"assistant\",\"content\":\"z\"}]}");
-    expect_sample(f, 0, "{user\nxy}\n{assistant\n[z}]\n");
+    expect_sample(f, 0, "{user\nxy}\n{assistant\n[z}]");
 }
 
 static void test_conversations_know_sharegpts_names(void **state)
@@ -42,7 +42,7 @@ static void test_conversations_know_sharegpts_names(void **state)
     struct fixture *f = *state;
     load(f, "{\"system\":\"s\",\"conversations\":[{\"from\":\"human\",\"value\":\"a\"},{\"from\":\"gpt\",\"value\":"
             "\"b\"}]}");
-    expect_sample(f, 0, "{system\ns}\n{user\na}\n{assistant\n[b}]\n");
+    expect_sample(f, 0, "{system\ns}\n{user\na}\n{assistant\n[b}]");
 }
 
 static void test_instruction_and_input_are_the_question(void **state)
@@ -52,8 +52,8 @@ static void test_instruction_and_input_are_the_question(void **state)
         f,
         "[\n {\"instruction\":\"do\",\"input\":\"it\",\"output\":\"ok\"},\n"
         " {\"instruction\":\"do\",\"input\":\"\",\"output\":\"ok\",\"system\":\"s\",\"history\":[[\"q\",\"r\"]]}\n]\n");
-    expect_sample(f, 0, "{user\ndo\nit}\n{assistant\n[ok}]\n");
-    expect_sample(f, 1, "{system\ns}\n{user\nq}\n{assistant\n[r}]\n{user\ndo}\n{assistant\n[ok}]\n");
+    expect_sample(f, 0, "{user\ndo\nit}\n{assistant\n[ok}]");
+    expect_sample(f, 1, "{system\ns}\n{user\nq}\n{assistant\n[r}]\n{user\ndo}\n{assistant\n[ok}]");
     assert_int_equal(f->data.sample[0].line, 2);
     assert_int_equal(f->data.sample[1].line, 3);
 }

@@ -34,7 +34,7 @@ static void test_tools_are_listed_and_called(void **state)
          "\"b\"}],"
          "\"messages\":[{\"role\":\"assistant\",\"content\":\"b\",\"tool_calls\":[],\"functions\":null}],"
          "\"tools\":[]}\n");
-    expect_sample(f, 0, "S:{\"v\": 1.5};{\"v\": 100.0}U:aA:[f{\"n\": 20.0, \"m\": 12345678901234567890}.]T:4");
+    expect_sample(f, 0, "S:{\"v\": 1.5};{\"v\": 100.0}U:aA:[f{\"n\": 20.0, \"m\": 12345678901234567890}.]");
     expect_sample(f, 1, "S:{\"v\": 1.0}A:[b+f{}.]");
     expect_sample(f, 2, "A:[b.]");
 }

@@ -28,9 +28,8 @@ def huanhuan(tokenizer, sample):
     ids = lambda text: tokenizer(text, add_special_tokens=False)["input_ids"]
     prompt = ids(f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\n{sample['instruction'] + sample['input']}<|im_end|>\n<|im_start|>assistant\n")
     answer = ids(sample["output"]) + [tokenizer.convert_tokens_to_ids("<|im_end|>")]
-    newline = ids("\n")  # the format ends every turn with one; it is not trained
-    labels = [-100] * len(prompt) + answer + [-100] * len(newline)
-    return {"input_ids": (prompt + answer + newline)[:384], "labels": labels[:384]}
+    labels = [-100] * len(prompt) + answer
+    return {"input_ids": (prompt + answer)[:384], "labels": labels[:384]}
 
 
 def ultrachat(tokenizer, template, messages):
