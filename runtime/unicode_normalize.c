@@ -3,6 +3,7 @@
 #include "error.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <utf8proc.h>
 
 enum { LONGEST_DECOMPOSITION = 32 }; /* code points; the longest in Unicode is 18 (U+FDFA) */
@@ -106,19 +107,20 @@ bool unicode_may_need_normalization(const char *text, size_t length, enum normal
     return false;
 }
 
-struct code_points {
-    utf8proc_int32_t *data;
-    size_t count, capacity;
+/* A code point of a decomposed segment. `gain` is how many code points more than the source had stand here by now: 0 for a source's
+ * first part, 1 for each further one, and less for every one that was composed away. */
+struct code_point {
+    utf8proc_int32_t c;
+    int32_t gain;
+    int combining_class;
 };
 
-static void add_decomposed(struct code_points *points, uint32_t c, enum normalization_form form)
-{
-    if (points->count + LONGEST_DECOMPOSITION > points->capacity) {
-        points->capacity = 2 * points->capacity + LONGEST_DECOMPOSITION;
-        points->data = reallocate(points->data, points->capacity * sizeof *points->data, "normalization");
-    }
-    points->count += (size_t)decompose(c, form, points->data + points->count);
-}
+/* A segment, and the origins of the code points that it was decomposed from. */
+struct segment {
+    struct code_point *point, *scratch;
+    uint32_t *source_origin;
+    size_t count, sources, capacity;
+};
 
 static int combining_class(utf8proc_int32_t c)
 {
@@ -126,67 +128,153 @@ static int combining_class(utf8proc_int32_t c)
     return class != 0 && is_newer((uint32_t)c) ? 0 : class;
 }
 
-/* Canonical ordering: marks between two starters in the order of their combining classes, equal ones as they stood. A stable
- * merge is not worth its text here: segments are a few marks long, and an insertion sort moves only what is out of order. */
-static void order_marks(struct code_points *points)
+static void segment_add(struct segment *segment, uint32_t c, uint32_t origin, enum normalization_form form)
 {
-    for (size_t i = 1; i < points->count; i++) {
-        utf8proc_int32_t c = points->data[i];
-        int class = combining_class(c);
-        size_t j = i;
-        while (class != 0 && j > 0 && combining_class(points->data[j - 1]) > class) {
-            points->data[j] = points->data[j - 1];
-            j--;
+    utf8proc_int32_t parts[LONGEST_DECOMPOSITION];
+    if (segment->count + LONGEST_DECOMPOSITION > segment->capacity) {
+        size_t capacity = segment->capacity = 2 * segment->capacity + LONGEST_DECOMPOSITION;
+        segment->point = reallocate(segment->point, capacity * sizeof *segment->point, "normalization");
+        segment->scratch = reallocate(segment->scratch, capacity * sizeof *segment->scratch, "normalization");
+        segment->source_origin =
+            reallocate(segment->source_origin, capacity * sizeof *segment->source_origin, "normalization");
+    }
+    int n = decompose(c, form, parts);
+    for (int i = 0; i < n; i++) {
+        segment->point[segment->count++] =
+            (struct code_point){.c = parts[i], .gain = i > 0, .combining_class = combining_class(parts[i])};
+    }
+    segment->source_origin[segment->sources++] = origin;
+}
+
+static void segment_free(struct segment *segment)
+{
+    free(segment->point);
+    free(segment->scratch);
+    free(segment->source_origin);
+}
+
+/* Stable, by counting; few marks are faster by insertion. */
+static void sort_marks(struct code_point *mark, size_t count, struct code_point *scratch)
+{
+    enum { CLASSES = 256, FEW = 24 };
+    if (count <= FEW) {
+        for (size_t i = 1; i < count; i++) {
+            struct code_point moved = mark[i];
+            size_t j = i;
+            for (; j > 0 && mark[j - 1].combining_class > moved.combining_class; j--) {
+                mark[j] = mark[j - 1];
+            }
+            mark[j] = moved;
         }
-        points->data[j] = c;
+        return;
+    }
+    size_t begin[CLASSES + 1] = {0};
+    for (size_t i = 0; i < count; i++) {
+        begin[mark[i].combining_class + 1]++;
+    }
+    for (int i = 0; i < CLASSES; i++) {
+        begin[i + 1] += begin[i];
+    }
+    memcpy(scratch, mark, count * sizeof *mark);
+    for (size_t i = 0; i < count; i++) {
+        mark[begin[scratch[i].combining_class]++] = scratch[i];
     }
 }
 
-static void append_segment(struct mapped_text *out, struct code_points *points, uint32_t origin,
-                           enum normalization_form form)
+/* Canonical ordering: marks between two starters in the order of their combining classes, equal ones as they stood. */
+static void order_marks(struct segment *segment)
 {
-    order_marks(points);
-    utf8proc_ssize_t n = (utf8proc_ssize_t)points->count;
-    if (is_composed(form)) {
-        n = utf8proc_normalize_utf32(points->data, n, UTF8PROC_COMPOSE | UTF8PROC_STABLE);
+    for (size_t i = 0; i < segment->count; i++) {
+        size_t begin = i;
+        while (i < segment->count && segment->point[i].combining_class != 0) {
+            i++;
+        }
+        sort_marks(segment->point + begin, i - begin, segment->scratch);
     }
-    for (utf8proc_ssize_t i = 0; i < n; i++) {
+}
+
+static bool compose_pair(utf8proc_int32_t first, utf8proc_int32_t second, utf8proc_int32_t *composed)
+{
+    utf8proc_int32_t pair[2] = {first, second};
+    utf8proc_ssize_t n = utf8proc_normalize_utf32(pair, 2, UTF8PROC_COMPOSE | UTF8PROC_STABLE);
+    *composed = pair[0];
+    return n == 1;
+}
+
+/* Canonical composition: a code point joins the last starter unless one of its own class or a higher one, or a starter, stands
+ * between. */
+static void compose(struct segment *segment)
+{
+    struct code_point *point = segment->point;
+    size_t count = 0, starter = SIZE_MAX;
+    for (size_t i = 0; i < segment->count; i++) {
+        struct code_point now = point[i];
+        bool adjacent = starter != SIZE_MAX && count == starter + 1;
+        bool reaches = starter != SIZE_MAX && (adjacent || point[count - 1].combining_class < now.combining_class);
+        if (reaches && compose_pair(point[starter].c, now.c, &point[starter].c)) {
+            point[starter].gain += now.gain - 1;
+            continue;
+        }
+        if (now.combining_class == 0) {
+            starter = count;
+        }
+        point[count++] = now;
+    }
+    segment->count = count;
+}
+
+/* Origins go by order and number, as the library counts them, so that they never decrease: a code point that takes the place of one
+ * or more sources has the origin of the first of them, one that came in addition that of the source before it. Reordered marks
+ * thus share out their origins anew. */
+static void append_segment(struct mapped_text *out, struct segment *segment, enum normalization_form form)
+{
+    order_marks(segment);
+    if (is_composed(form)) {
+        compose(segment);
+    }
+    size_t taken = 0;
+    for (size_t i = 0; i < segment->count; i++) {
         char bytes[4];
-        mapped_text_insert(out, bytes, utf8_encode((uint32_t)points->data[i], bytes), origin);
+        const struct code_point *point = &segment->point[i];
+        bool in_addition = point->gain > 0 && taken > 0;
+        uint32_t origin = segment->source_origin[in_addition ? taken - 1 : taken];
+        mapped_text_insert(out, bytes, utf8_encode((uint32_t)point->c, bytes), origin);
+        taken += (size_t)(1 - point->gain);
+        CHECK(taken <= segment->sources);
     }
 }
 
 void unicode_normalize(struct mapped_text *out, const struct text_view *from, enum normalization_form form)
 {
-    struct code_points points = {0};
+    struct segment segment = {0};
     size_t begin = 0;
     while (begin < from->length) {
         size_t end = begin;
         uint32_t first = utf8_next(from->text, &end);
         size_t next = end;
-        points.count = 0;
+        segment.count = segment.sources = 0;
         while (next < from->length) {
             uint32_t c = utf8_next(from->text, &next);
             if (starts_segment(c, form)) {
                 break;
             }
-            if (points.count == 0) {
-                add_decomposed(&points, first, form);
+            if (segment.sources == 0) {
+                segment_add(&segment, first, text_view_origin(from, begin), form);
             }
-            add_decomposed(&points, c, form);
+            segment_add(&segment, c, text_view_origin(from, end), form);
             end = next;
         }
-        if (points.count == 0 && is_stable(first, form)) {
+        if (segment.sources == 0 && is_stable(first, form)) {
             mapped_text_copy(out, from, begin, end);
         } else {
-            if (points.count == 0) {
-                add_decomposed(&points, first, form);
+            if (segment.sources == 0) {
+                segment_add(&segment, first, text_view_origin(from, begin), form);
             }
-            append_segment(out, &points, text_view_origin(from, begin), form);
+            append_segment(out, &segment, form);
         }
         begin = end;
     }
-    free(points.data);
+    segment_free(&segment);
 }
 
 /* Capitals of Unicode 16 and 17, which the library knows and utf8proc does not yet; `lower` is the first one's

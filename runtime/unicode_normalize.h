@@ -15,7 +15,8 @@ enum normalization_form { NORMALIZE_NFC, NORMALIZE_NFD, NORMALIZE_NFKC, NORMALIZ
 /* True if normalizing `text` (valid UTF-8) could change it; false only if it certainly would not. */
 bool unicode_may_need_normalization(const char *text, size_t length, enum normalization_form form);
 
-/* Appends the normal form of `from`. All bytes of a changed segment get the origin of the segment's first character. */
+/* Appends the normal form of `from`. All bytes of a character get the same origin: that of the first character it was composed from,
+ * or of the one it is a part of; where marks are reordered, their origins stay in the order of the text. Time is linear. */
 void unicode_normalize(struct mapped_text *out, const struct text_view *from, enum normalization_form form);
 
 /* Appends `from` with each code point replaced by its full lower case mapping, without context (Rust's char::to_lowercase). */

@@ -162,6 +162,12 @@ static void starts_are_byte_offsets(void **state)
     assert_int_equal(ids.start[ids.count - 2], 5);
     assert_int_equal(ids.id[ids.count - 2], tokenizer_id(tokenizer, "<|im_start|>"));
     assert_int_equal(ids.start[ids.count - 1], 17);
+    /* A mark that follows a newline is a token of its own, and starts where the mark does. */
+    ids.count = 0;
+    assert_true(tokenizer_encode(tokenizer, "\n\xCC\x81", 3, false, &ids, &err));
+    assert_true(ids.count >= 2);
+    assert_int_equal(ids.start[0], 0);
+    assert_int_equal(ids.start[1], 1);
     ids_free(&ids);
     tokenizer_free(tokenizer);
 }

@@ -87,6 +87,68 @@ static void normal_forms(void **state)
     }
 }
 
+/* Every character knows the one it came from, marks too; as offsets of the tokenizers library tell. */
+static void normal_forms_know_their_origins(void **state)
+{
+    (void)state;
+    static const struct {
+        enum normalization_form form;
+        const char *text;
+        uint32_t origin[8]; /* of each character of the result; then 99 */
+    } cases[] = {
+        {NORMALIZE_NFC, "-\xCC\x81", {0, 1, 99}},
+        {NORMALIZE_NFD, "-\xCC\x81\xCC\x82", {0, 1, 3, 99}},
+        {NORMALIZE_NFC, "e\xCC\x81\xCC\x81", {0, 3, 99}},
+        {NORMALIZE_NFC, "a\xCC\x81\xCC\xA3", {0, 3, 99}},
+        {NORMALIZE_NFD, "a\xCC\x81\xCC\xA3", {0, 1, 3, 99}},
+        {NORMALIZE_NFD, "\xC3\xA9\xCC\xA3x", {0, 2, 2, 4, 99}},
+        {NORMALIZE_NFC, "\xC3\xA9\xCC\xA3x", {0, 2, 4, 99}},
+        {NORMALIZE_NFKC, "\xEF\xAC\x81\xCC\x81", {0, 3, 99}},
+        {NORMALIZE_NFKD, "\xEF\xAC\x81\xCC\x81", {0, 0, 3, 99}},
+        {NORMALIZE_NFC, "\xE1\x84\x80\xE1\x85\xA1\xE1\x86\xA8\xCC\x81", {0, 9, 99}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct mapped_text out = {0};
+        struct text_view from = {.text = cases[i].text, .length = strlen(cases[i].text)};
+        unicode_normalize(&out, &from, cases[i].form);
+        size_t n = 0;
+        for (size_t at = 0; at < out.text.length; n++) {
+            size_t begin = at;
+            utf8_next(out.text.data, &at);
+            for (size_t j = begin; j < at; j++) {
+                assert_int_equal(out.origin[j], cases[i].origin[n]);
+            }
+        }
+        assert_int_equal(cases[i].origin[n], 99);
+        mapped_text_free(&out);
+    }
+}
+
+/* Marks of two classes in turn, a few and very many: the lower class first, in time that does not depend on the square. */
+static void many_marks_are_ordered(void **state)
+{
+    (void)state;
+    static const size_t pairs[] = {1, 11, 12, 13, 500000};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        struct text_buffer text = {0};
+        struct mapped_text out = {0};
+        text_buffer_append_string(&text, "x");
+        for (size_t j = 0; j < pairs[i]; j++) {
+            text_buffer_append_string(&text, "\xCC\x81\xCC\xA3");
+        }
+        struct text_view from = {.text = text.data, .length = text.length};
+        unicode_normalize(&out, &from, NORMALIZE_NFC);
+        size_t wrong = 0;
+        assert_int_equal(out.text.length, text.length);
+        for (size_t j = 0; j < 2 * pairs[i]; j++) {
+            wrong += memcmp(out.text.data + 1 + 2 * j, j < pairs[i] ? "\xCC\xA3" : "\xCC\x81", 2) != 0;
+        }
+        assert_int_equal(wrong, 0);
+        mapped_text_free(&out);
+        text_buffer_free(&text);
+    }
+}
+
 /* The matches of a pattern as "[a][b]". */
 static void expect_matches(const char *pattern, const char *text, const char *wanted)
 {
@@ -137,6 +199,8 @@ int main(void)
         cmocka_unit_test(every_code_point_round_trips),
         cmocka_unit_test(ill_formed_parts_are_replaced),
         cmocka_unit_test(normal_forms),
+        cmocka_unit_test(normal_forms_know_their_origins),
+        cmocka_unit_test(many_marks_are_ordered),
         cmocka_unit_test(oniguruma_meanings),
         cmocka_unit_test(not_understood),
     };
