@@ -1,8 +1,7 @@
 /* Regular expressions as the tokenizers library means them (Oniguruma, Ruby syntax, Unicode), run by PCRE2 with its compiler.
  *
- * The two dialects agree on nearly all that tokenizers use. Where they do not, the pattern is rewritten: `\s` and `\w` into the
- * sets that Oniguruma means by them, `^` and `$` to line starts and ends, sets nested in sets into one. What has no safe
- * rewriting (`\h`, `&&`, a possessive interval, a conditional, ...) is an error that names it.
+ * The two dialects agree on nearly all that tokenizers use. Where they do not, the pattern is rewritten or refused:
+ * unicode_regex_rewrite.h.
  */
 #ifndef LORAC_UNICODE_REGEX_H
 #define LORAC_UNICODE_REGEX_H

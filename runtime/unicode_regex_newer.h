@@ -1,7 +1,6 @@
 /* Code points of Unicode 15 and 16 that the tokenizers library's Oniguruma knows and PCRE2 10.42 (Unicode 14) does not, by class.
  *
- * Scripts other than Han, Hiragana, Katakana, Arabic, Cyrillic and Latin are PCRE2's; so are \P{...}, \D and \S within a set, and
- * U+1171E, which is a nonspacing mark there and a spacing one now.
+ * Scripts other than Han, Hiragana, Katakana, Arabic, Cyrillic and Latin are PCRE2's; so is Mn, which has U+1171E there and not now.
  */
 #ifndef LORAC_UNICODE_REGEX_NEWER_H
 #define LORAC_UNICODE_REGEX_NEWER_H

@@ -179,17 +179,78 @@ static void oniguruma_meanings(void **state)
     expect_matches("x*", "axx", "[][xx]");
     expect_matches("(?i:'S)", "'s'\xC5\xBF", "['s]['\xC5\xBF]");
     expect_matches("\\p{N}", "1\xF0\x9D\x8B\x80", "[1][\xF0\x9D\x8B\x80]"); /* U+1D2C0, a number since Unicode 15 */
+    expect_matches("\\w", "\xC2\xB2-\xC2\xBD",
+                   "[\xC2\xB2][\xC2\xBD]"); /* superscripts and fractions: words outside of sets */
+    expect_matches("[\\w]+", "a\xC2\xB2_\xC2\xBD", "[a][_]");
+    expect_matches("[^\\s\\w]+", "a \xC2\xB2-\xC2\xBD", "[\xC2\xB2-\xC2\xBD]");
+    expect_matches("[\\w-]+", "a-b c", "[a-b][c]");
+    expect_matches("[+[-a]]", "+,-a", "[+][-][a]"); /* no range from + to a */
+    expect_matches("[a-c-]+", "b-d", "[b-]");
+}
+
+static void ignoring_case(void **state)
+{
+    (void)state;
+    expect_matches("(?i:'s|'t|'re|'ve|'m|'ll|'d)", "'S'ReT", "['S]['Re]");
+    expect_matches("'(?i:[sdmt]|ll|ve|re)", "'T'lL'n", "['T]['lL]");
+    expect_matches("(?i)a|b", "aBc", "[a][B]");
+    expect_matches("x(?:(?i)a|b)c", "xBcxBC", "[xBc]");
+    expect_matches("(?i:s)s", "Ss\xC3\x9F", "[Ss]");
 }
 
 static void not_understood(void **state)
 {
     (void)state;
-    static const char *const patterns[] = {"\\h",         "[a&&b]",  "a{1,2}+", "(?<n>a)", "\\pL",
-                                           "[[:alpha:]]", "[a[^b]]", "(",       "a\\",     "[a"};
-    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
+    static const struct {
+        const char *pattern, *named;
+    } cases[] = {
+        {"\\h", "\\h"},
+        {"[a&&b]", "&&"},
+        {"a{1,2}+", "'+' after an interval"},
+        {"(?<n>a)", "kind of group"},
+        {"\\pL", "without braces"},
+        {"[[:alpha:]]", "POSIX class"},
+        {"[a[^b]]", "negated set"},
+        {"(", "parenthesis"},
+        {"a\\", "backslash"},
+        {"[a", "not closed"},
+        {"(*UTF)a", "(*"},
+        {"\\xe9", "this \\x"},
+        {"a{,3}", "{,n}"},
+        {"a{2}?", "{n}?"},
+        {"[\\D]", "\\D inside a set at"},
+        {"[\\P{L}]", "negated property"},
+        {"a(?i)b|c", "option"},
+        {"(?:a(?i)b|s)t", "option"},
+        {"(?i:ss)", "ss under (?i) at offset 5"},
+        {"(?i)St", "st under (?i)"},
+        {"(?i:fi)", "fi under (?i)"},
+        {"(?i:s)(?i:s+)", "ss under (?i)"},
+        {"(?i:s{2})", "interval"},
+        {"(?i:[\xC3\x9F])", "outside ASCII"},
+        {"(?i:\xC3\xA9)", "outside ASCII"},
+        {"(?i:[\\w])", "\\w inside a set under (?i)"},
+        {"(?i:\\p{Lu})", "property under (?i)"},
+        {"(?i:\\x73)", "\\x under (?i)"},
+        {"\\p{Alphabetic}", "the property Alphabetic"},
+        {"\\p{Lowercase}", "the property Lowercase"},
+        {"\\p{C}", "the property C "},
+        {"\\p{Cn}", "the property Cn"},
+        {"\\p{LC}", "the property LC"},
+        {"\\p{L&}", "the property L&"},
+        {"\\p{sc:Han}", "the property sc:Han"},
+        {"\\p{}", "the property"},
+        {"[\\p{L}-t]", "'-' beside a class"},
+        {"[a-[b]]", "'-' beside a class"},
+        {"[!-\\s]", "end of a range"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct error err = {0};
-        assert_null(unicode_regex_compile(patterns[i], strlen(patterns[i]), &err));
+        assert_null(unicode_regex_compile(cases[i].pattern, strlen(cases[i].pattern), &err));
         assert_memory_equal(err.text, "regular expression: ", 20);
+        if (!strstr(err.text, cases[i].named)) {
+            fail_msg("%s: %s", cases[i].pattern, err.text);
+        }
     }
 }
 
@@ -202,6 +263,7 @@ int main(void)
         cmocka_unit_test(normal_forms_know_their_origins),
         cmocka_unit_test(many_marks_are_ordered),
         cmocka_unit_test(oniguruma_meanings),
+        cmocka_unit_test(ignoring_case),
         cmocka_unit_test(not_understood),
     };
     return cmocka_run_group_tests_name("unicode", tests, NULL, NULL);
