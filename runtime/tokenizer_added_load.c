@@ -59,24 +59,42 @@ static bool add_token(struct tokenizer *t, struct added_token *token, int64_t id
     return true;
 }
 
+/* The library numbers tokens that the model lacks by itself, in the file's order, and takes no notice of another id there: `next` is
+ * the one it would give. Only where both agree is it certain what the file means. */
+static bool add_listed(struct tokenizer *t, const cJSON *object, int index, int64_t *next, struct error *err)
+{
+    char path[64];
+    size_t id;
+    struct added_token token;
+    snprintf(path, sizeof path, "added_tokens[%d]", index);
+    if (!read_token(object, path, &token, err) || !field_count(object, path, "id", &id, err)) {
+        return false;
+    }
+    if (find_added(t, token.content)) {
+        return error_set(err, "%s: '%s' stands twice", path, token.content);
+    }
+    if ((int64_t)id != *next && vocabulary_find(&t->vocabulary, token.content, token.length) < 0) {
+        return error_set(err, "%s.id: '%s', which model.vocab does not have, takes the next free id, %lld; found %zu",
+                         path, token.content, (long long)*next, id);
+    }
+    if (!add_token(t, &token, (int64_t)id, path, err)) {
+        return false;
+    }
+    if (token.id >= *next) {
+        *next = (int64_t)token.id + 1;
+    }
+    return true;
+}
+
 bool tokenizer_load_added(struct tokenizer *t, const cJSON *section, struct error *err)
 {
     if (section && !cJSON_IsNull(section) && !cJSON_IsArray(section)) {
         return error_set(err, "added_tokens: expected a list");
     }
     int index = 0;
+    int64_t next = t->vocabulary.count;
     for (const cJSON *object = section ? section->child : NULL; object; object = object->next, index++) {
-        char path[64];
-        size_t id;
-        struct added_token token;
-        snprintf(path, sizeof path, "added_tokens[%d]", index);
-        if (!read_token(object, path, &token, err) || !field_count(object, path, "id", &id, err)) {
-            return false;
-        }
-        if (find_added(t, token.content)) {
-            return error_set(err, "%s: '%s' stands twice", path, token.content);
-        }
-        if (!add_token(t, &token, (int64_t)id, path, err)) {
+        if (!add_listed(t, object, index, &next, err)) {
             return false;
         }
     }

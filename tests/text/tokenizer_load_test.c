@@ -109,7 +109,8 @@ static void refused(void **state)
         {"{" MODEL ", \"added_tokens\": [{\"id\": 7, \"content\": \"ab\"}]}", NULL,
          "tokenizer.json: added_tokens[0]: 'ab' has id 7 here but 2 in the vocabulary"},
         {"{" MODEL ", \"added_tokens\": [{\"id\": 2, \"content\": \"<s>\"}]}", NULL,
-         "tokenizer.json: added_tokens[0]: id 2 is given to two tokens: 'ab' and '<s>'"},
+         "tokenizer.json: added_tokens[0].id: '<s>', which model.vocab does not have, takes the next free id, 3; found "
+         "2"},
         {"{" MODEL "}", "{\"eos_token\": \"</s>\"}",
          "tokenizer_config.json: eos_token is '</s>', which tokenizer.json does not have"},
         {"{" MODEL "}", "[1", "tokenizer_config.json: not a JSON object"},
@@ -163,11 +164,19 @@ static void refused(void **state)
         {"{" MODEL ", \"added_tokens\": [{\"id\": 3, \"content\": \"x\"}, {\"id\": 3, \"content\": \"x\"}]}", NULL,
          "tokenizer.json: added_tokens[1]: 'x' stands twice"},
         {"{" MODEL ", \"added_tokens\": [{\"id\": 3, \"content\": \"x\"}, {\"id\": 3, \"content\": \"y\"}]}", NULL,
-         "tokenizer.json: added_tokens[1]: id 3 is given to two tokens: 'x' and 'y'"},
+         "tokenizer.json: added_tokens[1].id: 'y', which model.vocab does not have, takes the next free id, 4; found "
+         "3"},
         {"{" MODEL ", \"added_tokens\": [{\"id\": 1e12, \"content\": \"x\"}]}", NULL,
          "tokenizer.json: added_tokens[0].id: expected a whole number of at least 0"},
         {"{" MODEL ", \"added_tokens\": [{\"id\": 20000000, \"content\": \"x\"}]}", NULL,
-         "tokenizer.json: added_tokens[0]: token 'x' has id 20000000; ids go from 0 to 16777215"},
+         "tokenizer.json: added_tokens[0].id: 'x', which model.vocab does not have, takes the next free id, 3; found "
+         "20000000"},
+        {"{" MODEL ", \"added_tokens\": [{\"id\": 3, \"content\": \"x\"}, {\"id\": 0, \"content\": \"a\"}, "
+         "{\"id\": 4, \"content\": \"y\"}]}",
+         NULL, ""},
+        {"{" MODEL ", \"added_tokens\": [{\"id\": 3, \"content\": \"x\"}, {\"id\": 53, \"content\": \"y\"}]}", NULL,
+         "tokenizer.json: added_tokens[1].id: 'y', which model.vocab does not have, takes the next free id, 4; found "
+         "53"},
         {"{" MODEL ", \"added_tokens\": [{\"id\": 3, \"content\": \"\"}]}", NULL,
          "tokenizer.json: added_tokens[0].content: expected some text"},
         {"{" MODEL ", \"added_tokens\": [{\"id\": 3, \"content\": \"x\", \"special\": \"yes\"}]}", NULL,
