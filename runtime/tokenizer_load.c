@@ -33,6 +33,31 @@ bool tokenizer_gather(cJSON *object, const char *key, struct json_cursor *cursor
     return true;
 }
 
+/* What the library would not load is refused, and so is a section that stands twice. */
+static bool check_section(const cJSON *sections, const char *key, const char *file, struct error *err)
+{
+    static const char *const known[] = {"version",    "truncation",    "padding",        "added_tokens",
+                                        "normalizer", "pre_tokenizer", "post_processor", "decoder"};
+    size_t i = 0;
+    while (i < sizeof known / sizeof *known && strcmp(known[i], key) != 0) {
+        i++;
+    }
+    if (i == sizeof known / sizeof *known) {
+        return error_set(err,
+                         "%s: field '%s' is not supported (known here: version truncation padding added_tokens "
+                         "normalizer pre_tokenizer post_processor decoder model)",
+                         file, key);
+    }
+    return !cJSON_GetObjectItemCaseSensitive(sections, key) || error_set(err, "%s: '%s' stands twice", file, key);
+}
+
+static bool check_version(const cJSON *sections, const char *file, struct error *err)
+{
+    const cJSON *version = cJSON_GetObjectItemCaseSensitive(sections, "version");
+    const char *text = cJSON_GetStringValue(version);
+    return !version || (text && strcmp(text, "1.0") == 0) || error_set(err, "%s: version: expected \"1.0\"", file);
+}
+
 /* The top level: the model is read as it comes, the rest gathered into a tree. */
 static bool read_sections(struct tokenizer *t, struct json_cursor *cursor, cJSON *sections, bool *has_model,
                           struct error *err)
@@ -53,10 +78,10 @@ static bool read_sections(struct tokenizer *t, struct json_cursor *cursor, cJSON
             *has_model = true;
             continue;
         }
-        ok = tokenizer_gather(sections, key.data, cursor, err);
+        ok = check_section(sections, key.data, cursor->name, err) && tokenizer_gather(sections, key.data, cursor, err);
     }
     text_buffer_free(&key);
-    return ok && json_cursor_end(cursor, err);
+    return ok && json_cursor_end(cursor, err) && check_version(sections, cursor->name, err);
 }
 
 static const cJSON *section_of(const cJSON *sections, const char *name)

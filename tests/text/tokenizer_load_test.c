@@ -59,6 +59,13 @@ static void refused(void **state)
         {"{" MODEL "}", NULL, ""},
         {"{" MODEL "}", "{\"bos_token\": null, \"eos_token\": {\"content\": \"ab\"}}", ""},
         {"{}", NULL, "tokenizer.json: 'model' is missing"},
+        {"{\"version\": \"1.0\", " MODEL ", \"padding\": null, \"truncation\": null}", NULL, ""},
+        {"{\"version\": \"2.0\", " MODEL "}", NULL, "tokenizer.json: version: expected \"1.0\""},
+        {"{\"version\": 1.0, " MODEL "}", NULL, "tokenizer.json: version: expected \"1.0\""},
+        {"{" MODEL ", \"extra\": 1}", NULL,
+         "tokenizer.json: field 'extra' is not supported (known here: version truncation padding added_tokens "
+         "normalizer pre_tokenizer post_processor decoder model)"},
+        {"{" MODEL ", \"decoder\": null, \"decoder\": null}", NULL, "tokenizer.json: 'decoder' stands twice"},
         {"{" MODEL, NULL, "tokenizer.json: JSON ends early, at byte 80, where ',' or '}' was expected"},
         {"{" MODEL "} x", NULL, "tokenizer.json: expected the end at byte 82 of the JSON, found 'x'"},
         {"{\"model\": {\"type\": \"Unigram\", \"vocab\": [[\"a\", 0.5]]}}", NULL,
