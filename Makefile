@@ -210,17 +210,17 @@ test_recipes := $(filter-out recipes/tiny.lua,$(wildcard recipes/*.lua))
 golden_cases := $(wildcard tests/data/cases/*/*.lua)
 fp16_cases := tests/data/cases/llama_odd_sizes/*.lua tests/data/cases/qwen2_qkv/*.lua
 partial_cases := $(wildcard tests/data/partial/*.lua)
+half_cases := $(if $(filter amx avx512,$(native)),$(golden_cases:%=bf16/%) $(patsubst %,fp16/%,$(wildcard $(fp16_cases))))
+emulation := $(if $(filter amx,$(native)),,'march_amx=$(march_emulated)')
+dtype = $(firstword $(subst /, ,$1))
+half = recipe=$(1:$(dtype)/%=%) name=$(basename $(notdir $1))-$(dtype) set=train.$(dtype)=true backends=amx $(emulation)
+
+# Each line is the arguments of a make; as many run at a time as there are cores.
 programs: $(build)/lorac lib
-	@failed=0; \
-	build() { $(MAKE) "$$@" setup_done=1 || failed=1; }; \
-	build compile name=tiny; \
-	for r in $(test_recipes); do build recipe=$$r; done; \
-	for r in $(golden_cases) $(partial_cases); do build recipe=$$r backends='$(native)'; done; \
-	half() { build recipe=$$1 name=$$(basename $$1 .lua)-$$2 set=train.$$2=true backends=amx \
-	    $(if $(filter amx,$(native)),,march_amx='$(march_emulated)'); }; \
-	for r in $(if $(filter amx avx512,$(native)),$(golden_cases)); do half $$r bf16; done; \
-	for r in $(if $(filter amx avx512,$(native)),$(wildcard $(fp16_cases))); do half $$r fp16; done; \
-	exit $$failed
+	@{ echo "compile name=tiny"; \
+	$(foreach r,$(test_recipes),echo "recipe=$r";) \
+	$(foreach r,$(golden_cases) $(partial_cases),echo "recipe=$r backends='$(native)'";) \
+	$(foreach r,$(half_cases),echo "$(call half,$r)";) } | xargs -P $(shell nproc 2>/dev/null || echo 2) -L 1 $(MAKE) setup_done=1
 
 # parts: which of tests/run.sh's parts to run (all); filter: only the tests of programs whose name contains it.
 test:
