@@ -262,6 +262,6 @@ $(fuzz_programs): %: %.o $(fuzz_support) $(build)/runtime/liblorac.a
 	@echo "  link  $@"
 	@$(CC) $(CFLAGS) -fsanitize=fuzzer,$(sanitizers) $^ @$(libraries)/link-program -o $@
 
--include $(fuzz_programs:=.d) $(fuzz_support:.o=.d)
--include $(generator_objects:.o=.d) $(runtime_objects:.o=.d) $(unit_tests:=.d) $(train_tools:=.d) $(tools:=.d)
+-include $(generator_objects:.o=.d) $(runtime_objects:.o=.d)
+-include $(patsubst %.c,$(build)/%.d,$(wildcard tests/*.c tests/*/*.c tests/*/*/*.c))
 .SECONDARY:

@@ -1,4 +1,4 @@
-/* Made by chat_template_table.py from the models' own templates; make it again rather than change it. */
+/* Made by tests/tools/make_chat_template_table.py from the models' own templates; make it again rather than change it. */
 #include "chat_template.h"
 
 const struct known_template known_templates[] = {

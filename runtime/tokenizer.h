@@ -18,8 +18,8 @@
 struct tokenizer;
 
 /* Token ids, and where in the text each begins: start[i] is the offset of the first byte that id[i] stands for. What a normalizer
- * or a pre-tokenizer puts in front of a character starts with it, and what replaces several with the last of them; tokens of the post-processor start at 0 or at the text's end.
- * starts never decrease, so token i ends where token i + 1 starts. Zero-initialize, ids_free. */
+ * or a pre-tokenizer puts in front of a character starts with it, and what replaces several with the last of them; tokens of the
+ * post-processor start at 0 or at the text's end. Starts never decrease, so token i ends where token i + 1 starts. Zero-initialize, ids_free. */
 struct ids {
     int32_t *id;
     uint32_t *start;

@@ -16,8 +16,8 @@ struct added_token {
     bool special, lstrip, rstrip, single_word, normalized;
     bool was_normalized; /* in tokenizer.json, whatever a configuration has made of it */
     bool in_model;       /* the model's vocabulary has it too */
-    /* What it decodes to, where normalization changed what it matches (or would have, by tokenizer.json alone): that, not its content, and it then is not skipped as a
-     * special token (both as the library does). NULL otherwise; owned. */
+    /* What it decodes to, where normalization changed what it matches (or would have, by tokenizer.json alone): that, not its
+     * content, and it then is not skipped as a special token (both as the library does). NULL otherwise; owned. */
     char *decoded;
     size_t decoded_length;
 };

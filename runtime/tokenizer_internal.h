@@ -58,7 +58,8 @@ void tokenizer_config_free(struct tokenizer_config *config);
 /* Transformers builds a LlamaTokenizer anew from the vocabulary and merges unless the file is byte-level: with Metaspace in place of
  * the normalizer that its tokenizer.json spells it with, with byte fallback, and without a normalizer. It prepends in front of every
  * piece between added tokens with `legacy`, else only at the text's start, and nowhere with add_prefix_space false; a text that
- * starts with a space gets no second one. Added tokens are those of added_tokens_decoder, if there is one. Changes the file's sections and the model's flags accordingly, before they are loaded. */
+ * starts with a space gets no second one. Added tokens are those of added_tokens_decoder, if
+ * there is one. Changes the file's sections and the model's flags accordingly, before they are loaded. */
 void tokenizer_config_apply_class(const struct tokenizer_config *config, struct tokenizer *tokenizer, cJSON *sections);
 
 /* Sets bos and eos. */

@@ -103,7 +103,8 @@ static void expect_micro_batch(const struct run *run, int m)
         dataset_expect(run->trainer->data, (int)plan->order[i]);
 }
 
-/* Gradients of the window. False where the data cannot be read, the loss is not finite, or an interruption came (err->text is empty then). */
+/* Gradients of the window. False where the data cannot be read, the loss is not finite, or an interruption came (err->text is empty
+ * then). */
 static bool accumulate_window(struct run *run, const struct window *window, double *loss_sum, struct error *err)
 {
     const struct trainer *trainer = run->trainer;

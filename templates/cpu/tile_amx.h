@@ -30,7 +30,7 @@ enum {
     PLANES = $(split and 2 or 1), /* bfloat16 an operand */
     TILE_WORDS = 256,
     BLOCK_K = 1024,
-    BLOCK_WORDS = 3 << 17,                /* 1.5 MiB of B, of a second-level cache of 2 MiB */
+    BLOCK_WORDS = 5 << 16,                /* 1.25 MiB of B: the caches' second level and threads' stacks have 2 MiB */
     BLOCK_COLS = 1024,                    /* at most: sums are 128 KiB then */
     STEP_WORDS = PLANES * 2 * TILE_WORDS, /* a tile of k of both tiles of A or B, plane after plane */
     STRIP = 14 / PLANES,                  /* tiles of k: 28 KiB of A */
@@ -47,14 +47,23 @@ static const double PRODUCT_TRUNCATION = 0;    /* a product is summed as it is *
 
 /* ---- the unit ---- */
 
+/* Floats rounded to what bfloat16 holds, to nearest; what is no number stays none. */
+ALWAYS_INLINE vec to_bfloat16(vec x)
+{
+    const ivec bits = (ivec)x, number = (ivec)(x == x);
+    const ivec rounded = bits + 0x7fff + (bits >> 16 & 1);
+    return (vec)(((rounded & number) | ((bits | 0x400000) & ~number)) & 0xffff0000u);
+}
+
 #if defined(__AMX_BF16__)
-/* The compiler's own functions for tiles do not say that they touch memory, so stores before them may be lost. */
+/* Registers by name, "tmm0". The compiler's own functions for tiles do not say that they touch memory, so stores before them may be
+ * lost. */
 #    define TILE_LOAD(tile, from, stride)                                                                              \
-        __asm__ volatile("tileloadd (%0,%1,1), %%tmm" #tile ::"r"(from), "r"((size_t)(stride)) : "memory")
+        __asm__ volatile("tileloadd (%0,%1,1), %%" tile ::"r"(from), "r"((size_t)(stride)) : "memory")
 #    define TILE_STORE(to, stride, tile)                                                                               \
-        __asm__ volatile("tilestored %%tmm" #tile ", (%0,%1,1)" ::"r"(to), "r"((size_t)(stride)) : "memory")
-#    define TILE_ZERO(tile) __asm__ volatile("tilezero %%tmm" #    tile ::)
-#    define TILE_MULTIPLY_ADD(c, a, b) __asm__ volatile("tdpbf16ps %%tmm" #    b ", %%tmm" #    a ", %%tmm" #    c ::)
+        __asm__ volatile("tilestored %%" tile ", (%0,%1,1)" ::"r"(to), "r"((size_t)(stride)) : "memory")
+#    define TILE_ZERO(tile) __asm__ volatile("tilezero %%" tile::)
+#    define TILE_MULTIPLY_ADD(c, a, b) __asm__ volatile("tdpbf16ps %%" b ", %%" a ", %%" c::)
 
 /* All eight registers are 16 lines of 64 bytes. To be called by every thread before it multiplies. */
 ALWAYS_INLINE void tiles_open(void)
@@ -85,25 +94,25 @@ ALWAYS_INLINE void load_sums(const float *sums, bool zero)
 {
     enum { LINE = TILE_COLS * sizeof(float) };
     if (zero) {
-        TILE_ZERO(0);
-        TILE_ZERO(1);
-        TILE_ZERO(2);
-        TILE_ZERO(3);
+        TILE_ZERO("tmm0");
+        TILE_ZERO("tmm1");
+        TILE_ZERO("tmm2");
+        TILE_ZERO("tmm3");
     } else {
-        TILE_LOAD(0, sums, LINE);
-        TILE_LOAD(1, sums + 16, LINE);
-        TILE_LOAD(2, sums + 16 * TILE_COLS, LINE);
-        TILE_LOAD(3, sums + 16 * TILE_COLS + 16, LINE);
+        TILE_LOAD("tmm0", sums, LINE);
+        TILE_LOAD("tmm1", sums + 16, LINE);
+        TILE_LOAD("tmm2", sums + 16 * TILE_COLS, LINE);
+        TILE_LOAD("tmm3", sums + 16 * TILE_COLS + 16, LINE);
     }
 }
 
 ALWAYS_INLINE void store_sums(float *sums)
 {
     enum { LINE = TILE_COLS * sizeof(float) };
-    TILE_STORE(sums, LINE, 0);
-    TILE_STORE(sums + 16, LINE, 1);
-    TILE_STORE(sums + 16 * TILE_COLS, LINE, 2);
-    TILE_STORE(sums + 16 * TILE_COLS + 16, LINE, 3);
+    TILE_STORE(sums, LINE, "tmm0");
+    TILE_STORE(sums + 16, LINE, "tmm1");
+    TILE_STORE(sums + 16 * TILE_COLS, LINE, "tmm2");
+    TILE_STORE(sums + 16 * TILE_COLS + 16, LINE, "tmm3");
 }
 
 /* sums [TILE_ROWS][TILE_COLS] = (or, with `add`, +=) a times b, of `steps` tiles of k: a and b [steps][PLANES][2][TILE_WORDS]. */
@@ -112,37 +121,37 @@ ALWAYS_INLINE void multiply_tiles(float *sums, const uint32_t *a, const uint32_t
     load_sums(sums, !add);
     for (const uint32_t *end = a + (size_t)steps * STEP_WORDS; a < end; a += STEP_WORDS, b += STEP_WORDS) {
         const uint32_t *next = b + AHEAD * STEP_WORDS;
-        TILE_LOAD(6, b, 64);
-        TILE_LOAD(4, a, 64);
+        TILE_LOAD("tmm6", b, 64);
+        TILE_LOAD("tmm4", a, 64);
         fetch_lines(next);
-        TILE_MULTIPLY_ADD(0, 4, 6);
-        TILE_LOAD(7, b + TILE_WORDS, 64);
+        TILE_MULTIPLY_ADD("tmm0", "tmm4", "tmm6");
+        TILE_LOAD("tmm7", b + TILE_WORDS, 64);
         fetch_lines(next + TILE_WORDS / 2);
-        TILE_MULTIPLY_ADD(1, 4, 7);
-        TILE_LOAD(5, a + TILE_WORDS, 64);
+        TILE_MULTIPLY_ADD("tmm1", "tmm4", "tmm7");
+        TILE_LOAD("tmm5", a + TILE_WORDS, 64);
         fetch_lines(next + TILE_WORDS);
-        TILE_MULTIPLY_ADD(2, 5, 6);
+        TILE_MULTIPLY_ADD("tmm2", "tmm5", "tmm6");
         fetch_lines(next + TILE_WORDS * 3 / 2);
-        TILE_MULTIPLY_ADD(3, 5, 7);
+        TILE_MULTIPLY_ADD("tmm3", "tmm5", "tmm7");
 //@ if split then
-        TILE_LOAD(4, a + 2 * TILE_WORDS, 64); /* lower by upper */
+        TILE_LOAD("tmm4", a + 2 * TILE_WORDS, 64); /* lower by upper */
         fetch_lines(next + TILE_WORDS * 2);
-        TILE_MULTIPLY_ADD(0, 4, 6);
-        TILE_MULTIPLY_ADD(1, 4, 7);
-        TILE_LOAD(5, a + 3 * TILE_WORDS, 64);
+        TILE_MULTIPLY_ADD("tmm0", "tmm4", "tmm6");
+        TILE_MULTIPLY_ADD("tmm1", "tmm4", "tmm7");
+        TILE_LOAD("tmm5", a + 3 * TILE_WORDS, 64);
         fetch_lines(next + TILE_WORDS * 5 / 2);
-        TILE_MULTIPLY_ADD(2, 5, 6);
-        TILE_MULTIPLY_ADD(3, 5, 7);
-        TILE_LOAD(4, a, 64); /* upper by lower */
-        TILE_LOAD(6, b + 2 * TILE_WORDS, 64);
+        TILE_MULTIPLY_ADD("tmm2", "tmm5", "tmm6");
+        TILE_MULTIPLY_ADD("tmm3", "tmm5", "tmm7");
+        TILE_LOAD("tmm4", a, 64); /* upper by lower */
+        TILE_LOAD("tmm6", b + 2 * TILE_WORDS, 64);
         fetch_lines(next + TILE_WORDS * 3);
-        TILE_MULTIPLY_ADD(0, 4, 6);
-        TILE_LOAD(7, b + 3 * TILE_WORDS, 64);
+        TILE_MULTIPLY_ADD("tmm0", "tmm4", "tmm6");
+        TILE_LOAD("tmm7", b + 3 * TILE_WORDS, 64);
         fetch_lines(next + TILE_WORDS * 7 / 2);
-        TILE_MULTIPLY_ADD(1, 4, 7);
-        TILE_LOAD(5, a + TILE_WORDS, 64);
-        TILE_MULTIPLY_ADD(2, 5, 6);
-        TILE_MULTIPLY_ADD(3, 5, 7);
+        TILE_MULTIPLY_ADD("tmm1", "tmm4", "tmm7");
+        TILE_LOAD("tmm5", a + TILE_WORDS, 64);
+        TILE_MULTIPLY_ADD("tmm2", "tmm5", "tmm6");
+        TILE_MULTIPLY_ADD("tmm3", "tmm5", "tmm7");
 //@ end
     }
     store_sums(sums);
@@ -198,19 +207,13 @@ ALWAYS_INLINE void multiply_tiles(float *sums, const uint32_t *a, const uint32_t
     }
 }
 
-ALWAYS_INLINE uint16_t to_nearest(float x)
-{
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return (uint16_t)((x == x ? bits + 0x7fff + (bits >> 16 & 1) : bits | 0x400000) >> 16);
-}
-
 ALWAYS_INLINE ivec narrow(vec first, vec second)
 {
+    const ivec low = (ivec)to_bfloat16(first) >> 16, high = (ivec)to_bfloat16(second) >> 16;
     uint16_t halves[32];
     for (int i = 0; i < 16; i++) {
-        halves[i] = to_nearest(first[i]);
-        halves[16 + i] = to_nearest(second[i]);
+        halves[i] = (uint16_t)low[i];
+        halves[16 + i] = (uint16_t)high[i];
     }
     ivec result;
     memcpy(&result, halves, sizeof result);
@@ -218,15 +221,6 @@ ALWAYS_INLINE ivec narrow(vec first, vec second)
 }
 #endif
 
-//@ if split then
-/* Floats rounded to what bfloat16 holds, to nearest. */
-ALWAYS_INLINE vec to_bfloat16(vec x)
-{
-    const ivec bits = (ivec)x;
-    return (vec)((bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000u);
-}
-
-//@ end
 /* ---- bringing operands into tiles ---- */
 
 /* The lowest `count` bits; none where count is 0 or less, all from 32 on. */
@@ -279,16 +273,15 @@ ALWAYS_INLINE void pairs_along(vec to[PLANES], struct operand o, int row, int co
  * to[0], of the others to to[1]. Zeros beyond `rows` (2) and `columns` (32). */
 ALWAYS_INLINE void pairs_across(vec to[2][PLANES], struct operand o, int row, int column, int rows, int columns)
 {
-    const int first = rows > 0 ? columns : 0, second = rows > 1 ? columns : 0;
     vec even[PLANES], odd[PLANES]; /* 32 elements of a row each */
-    pairs_along(even, o, row, column, first);
-    pairs_along(odd, o, row + 1, column, second);
+    pairs_along(even, o, row, column, rows > 0 ? columns : 0);
+    pairs_along(odd, o, row + 1, column, rows > 1 ? columns : 0);
     /* Word l of the first result is elements l of even and of odd, which _mm512_permutex2var counts from 32. */
     const ivec order = (ivec){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15} * 0x10001u + 0x200000u;
     for (int plane = 0; plane < PLANES; plane++) {
-        const __m512i upper = (__m512i)even[plane], lower = (__m512i)odd[plane];
-        to[0][plane] = (vec)_mm512_permutex2var_epi16(upper, (__m512i)order, lower);
-        to[1][plane] = (vec)_mm512_permutex2var_epi16(upper, (__m512i)(order + 0x100010u), lower);
+        const __m512i a = (__m512i)even[plane], b = (__m512i)odd[plane];
+        to[0][plane] = (vec)_mm512_permutex2var_epi16(a, (__m512i)order, b);
+        to[1][plane] = (vec)_mm512_permutex2var_epi16(a, (__m512i)(order + 0x100010u), b);
     }
 }
 

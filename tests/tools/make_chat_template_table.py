@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Prints chat_template_table.c: the chat templates that chat_template.c knows.
 
-usage: chat_template_table.py TEMPLATES | clang-format >runtime/chat_template_table.c
+usage: tests/tools/make_chat_template_table.py TEMPLATES | clang-format >runtime/chat_template_table.c
 
 TEMPLATES holds the chat_template of the models below, one <file>.jinja each; all must be there. A further one needs a line here.
 needs: pip install transformers jinja2
@@ -54,7 +54,7 @@ def c_string(text):
 
 def main():
     root = pathlib.Path(sys.argv[1])
-    print("/* Made by chat_template_table.py from the models' own templates; make it again rather than change it. */")
+    print("/* Made by tests/tools/make_chat_template_table.py from the models' own templates; make it again rather than change it. */")
     print('#include "chat_template.h"\n\nconst struct known_template known_templates[] = {')
     rows = {}
     for file, name, bos, eos in TEMPLATES:
