@@ -26,7 +26,6 @@ enum {
     BLOCK_K = 448,                  /* a tile of A, TILE_ROWS x BLOCK_K floats, leaves some of a 32 KiB cache to B */
     BLOCK_N = VL == 16 ? 256 : 128, /* a block of B is 448 or 224 KiB */
     PACK_AHEAD = 8,                 /* rows of B are asked for as many rows before they are packed */
-    PREFETCH_ROWS = 8,              /* rows of a panel of B are asked for as many multiplications ahead */
 };
 
 _Static_assert(BLOCK_K % VL == 0 && BLOCK_N % TILE_COLS == 0, "blocks are whole vectors and panels");
@@ -36,7 +35,8 @@ static const double OPERAND_ROUNDING = 0, PRODUCT_TRUNCATION = 0; /* operands ar
 /* ---- the register tile ---- */
 
 /* sums [rows][TILE_COLS] = a [rows][kc] (row stride BLOCK_K) times b [kc][vectors * VL]. Meanwhile what lies at ahead[0] and
- * ahead[1], kc floats each, is fetched into the second-level cache. */
+ * ahead[1], kc floats each, is fetched into the second-level cache. B's panel is read in order, which processors see by themselves:
+ * asking for it would cost more instructions than it saves waiting, and where cores are shared instructions are what is short. */
 ALWAYS_INLINE void tile_rows(float *sums, const float *a, const float *b, int kc, const float *const ahead[2], int rows,
                              int vectors)
 {
@@ -47,23 +47,25 @@ ALWAYS_INLINE void tile_rows(float *sums, const float *a, const float *b, int kc
         for (int v = 0; v < vectors; v++)
             sum[i][v] = (vec){0};
 #pragma GCC unroll 1
-    for (int k = 0; k < kc; k++) {
-        __builtin_prefetch(ahead[0] + k, 0, 2);
-        __builtin_prefetch(ahead[1] + k, 0, 2);
-        vec right[2];
-#pragma GCC unroll 2
-        for (int v = 0; v < vectors; v++) {
-            right[v] = vec_load(b + v * VL);
-            __builtin_prefetch(b + (PREFETCH_ROWS * vectors + v) * VL);
-        }
-#pragma GCC unroll 16
-        for (int i = 0; i < rows; i++) {
-            vec left = vec_splat(a[i * BLOCK_K + k]);
+    for (int first = 0; first < kc; first += VL) {
+        const int last = first + VL < kc ? first + VL : kc;
+        __builtin_prefetch(ahead[0] + first, 0, 2);
+        __builtin_prefetch(ahead[1] + first, 0, 2);
+#pragma GCC unroll 1
+        for (int k = first; k < last; k++) {
+            vec right[2];
 #pragma GCC unroll 2
             for (int v = 0; v < vectors; v++)
-                sum[i][v] = vec_fma(left, right[v], sum[i][v]);
+                right[v] = vec_load(b + v * VL);
+#pragma GCC unroll 16
+            for (int i = 0; i < rows; i++) {
+                vec left = vec_splat(a[i * BLOCK_K + k]);
+#pragma GCC unroll 2
+                for (int v = 0; v < vectors; v++)
+                    sum[i][v] = vec_fma(left, right[v], sum[i][v]);
+            }
+            b += vectors * VL;
         }
-        b += vectors * VL;
     }
 #pragma GCC unroll 16
     for (int i = 0; i < rows; i++)
