@@ -4,8 +4,8 @@
  * leaves where none is being written. The conversation so far stays in the KV cache: each turn computes what is new.
  */
 #define _POSIX_C_SOURCE 200809L
+#include "chat_format_messages.h"
 #include "commands.h"
-#include "dataset_dialogue.h"
 #include "generator.h"
 #include "interrupt.h"
 
@@ -18,24 +18,23 @@
 struct conversation {
     const struct session *session;
     struct generator *generator;
-    struct dialogue dialogue;
-    int kept; /* turns that /reset keeps: the system message */
+    struct chat_messages messages;
+    size_t kept; /* turns that /reset keeps: the system message */
     bool terminal;
 };
 
 static void add_turn(struct conversation *conversation, const char *role, const char *text, size_t length)
 {
-    struct dialogue *dialogue = &conversation->dialogue;
-    char *content = format_text("%.*s", (int)length, text);
-    dialogue_add(dialogue, role, dialogue_own(dialogue, content));
+    struct chat_messages *messages = &conversation->messages;
+    chat_messages_add(messages, role, chat_messages_own(messages, format_text("%.*s", (int)length, text)), length);
 }
 
-static void cut_turns(struct conversation *conversation, int count)
+static void cut_turns(struct conversation *conversation, size_t count)
 {
-    struct dialogue *dialogue = &conversation->dialogue;
-    while (dialogue->count > count) {
-        dialogue->count--;
-        free(dialogue->owned[--dialogue->owned_count]);
+    struct chat_messages *messages = &conversation->messages;
+    while (messages->count > count) {
+        messages->count--;
+        free(messages->owned[--messages->owned_count]);
     }
 }
 
@@ -61,9 +60,8 @@ static bool check_room(const struct conversation *conversation, size_t tokens, s
 /* Replies to the conversation's last message; on failure that message is taken back. */
 static bool reply_to(struct conversation *conversation, struct error *err)
 {
-    struct dialogue *dialogue = &conversation->dialogue;
     const struct session *session = conversation->session;
-    const struct chat_conversation messages = dialogue_conversation(dialogue);
+    const struct chat_conversation messages = chat_messages_conversation(&conversation->messages);
     struct ids prompt = {0};
     struct reply reply = {0};
     interrupt_clear();
@@ -78,7 +76,7 @@ static bool reply_to(struct conversation *conversation, struct error *err)
         printf("%s\n", conversation->terminal ? note : "");
         add_turn(conversation, "assistant", reply.text.data ? reply.text.data : "", reply.text.length);
     } else {
-        cut_turns(conversation, dialogue->count - 1);
+        cut_turns(conversation, conversation->messages.count - 1);
     }
     fflush(stdout);
     interrupt_clear();
@@ -162,14 +160,14 @@ static bool chat(struct session *session, const struct options *options, int *co
     conversation.terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
     if (system)
         add_turn(&conversation, "system", system, strlen(system));
-    conversation.kept = conversation.dialogue.count;
+    conversation.kept = conversation.messages.count;
     session_check_template(session);
     if (conversation.terminal)
         say_help();
     interrupt_watch();
     *code = converse(&conversation);
     interrupt_unwatch();
-    dialogue_free(&conversation.dialogue);
+    chat_messages_free(&conversation.messages);
     generator_free(&generator);
     generation_config_free(&config);
     return true;

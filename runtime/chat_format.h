@@ -88,6 +88,7 @@ struct chat_message {
     const char *tool_calls; /* the JSON text of the list, or NULL: none */
     size_t tool_calls_length;
     const char *tool_call_id; /* or NULL */
+    bool excluded;            /* data: this turn is not to be trained; nothing to rendering */
 };
 
 struct chat_conversation {

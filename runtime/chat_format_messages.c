@@ -1,180 +1,150 @@
 #include "chat_format_messages.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A text in the arena, which moves as it grows. */
-struct place {
-    size_t begin, end;
-    bool is_given;
-};
-
-struct raw_message {
-    struct place role, content, thoughts, tool_calls, tool_call_id;
-    bool sharegpt; /* the role is ShareGPT's "from" */
-};
-
+/* A message on its way into the list. */
 struct reading {
-    struct json_cursor *cursor;
-    struct text_buffer *arena;
-    struct raw_message *raw;
-    size_t count, capacity;
-    struct place tools;
-    struct text_buffer key;
+    struct chat_messages *messages;
+    const struct chat_source *source;
+    size_t index; /* in its own list */
+    struct json_object object;
 };
 
-static const char *type_at(struct json_cursor *cursor)
+/* ---- the list ---- */
+
+char *chat_messages_own(struct chat_messages *messages, char *text)
 {
-    switch (json_cursor_peek(cursor)) {
-    case '"':
-        return "a string";
-    case '[':
-        return "an array";
-    case '{':
-        return "an object";
-    case 'n':
-        return "null";
-    case 't':
-    case 'f':
-        return "true or false";
-    case '\0':
-        return "nothing";
-    default:
-        return "a number";
+    if (messages->owned_count == messages->owned_capacity) {
+        messages->owned_capacity = messages->owned_capacity ? 2 * messages->owned_capacity : 16;
+        messages->owned =
+            reallocate(messages->owned, messages->owned_capacity * sizeof *messages->owned, "a conversation");
     }
+    messages->owned[messages->owned_count++] = text;
+    return text;
 }
 
-/* null, "" or []. */
-static bool is_empty(const struct json_cursor *at)
+static void push(struct chat_messages *messages, const struct chat_message *message)
 {
-    struct json_cursor cursor = *at;
-    char c = json_cursor_peek(&cursor);
-    const char *text = cursor.text + cursor.position;
-    size_t length = cursor.length - cursor.position;
-    if (c == '[') {
-        cursor.position++;
+    if (messages->count == messages->capacity) {
+        messages->capacity = messages->capacity ? 2 * messages->capacity : 8;
+        messages->item = reallocate(messages->item, messages->capacity * sizeof *messages->item, "a conversation");
+    }
+    messages->item[messages->count++] = *message;
+}
+
+void chat_messages_add(struct chat_messages *messages, const char *role, const char *content, size_t length)
+{
+    push(messages, &(struct chat_message){.role = role, .content = content, .length = length});
+}
+
+const char *chat_messages_text(struct chat_messages *messages, struct json_value string, size_t *length)
+{
+    struct text_buffer text = {0};
+    json_value_append_string(string, &text);
+    *length = text.length;
+    text_buffer_append(&text, "", 1);
+    return chat_messages_own(messages, text.data);
+}
+
+struct chat_conversation chat_messages_conversation(const struct chat_messages *messages)
+{
+    return (struct chat_conversation){
+        .messages = messages->item,
+        .count = messages->count,
+        .tools = messages->tools,
+        .tools_length = messages->tools_length,
+    };
+}
+
+void chat_messages_clear(struct chat_messages *messages)
+{
+    while (messages->owned_count > 0) {
+        free(messages->owned[--messages->owned_count]);
+    }
+    messages->count = messages->tools_length = 0;
+    messages->tools = NULL;
+}
+
+void chat_messages_free(struct chat_messages *messages)
+{
+    chat_messages_clear(messages);
+    free(messages->item);
+    free(messages->owned);
+    *messages = (struct chat_messages){0};
+}
+
+/* ---- values ---- */
+
+/* null, "", [] or nothing at all. */
+static bool is_empty(struct json_value value)
+{
+    struct json_cursor cursor = json_value_cursor("", value);
+    if (json_value_is_array(value)) {
+        cursor.position = 1;
         return json_cursor_peek(&cursor) == ']';
     }
-    return length == 0 || (c == 'n' && length >= 4 && memcmp(text, "null", 4) == 0) ||
-           (c == '"' && length >= 2 && text[1] == '"');
+    return json_value_is_null(value) || (json_value_is_string(value) && value.length == 2);
 }
 
-/* The end of a text that began at place->begin; a NUL goes behind it. */
-static void end_place(struct reading *reading, struct place *place)
+/* "messages[3].content: expected a string, found null", and what to do. */
+static bool wrong(const struct reading *reading, const char *field, const char *expected, struct json_value found,
+                  struct error *err)
 {
-    place->is_given = true;
-    place->end = reading->arena->length;
-    text_buffer_append(reading->arena, "", 1);
+    return error_set(err, "%s: %s[%zu].%s: expected %s, found %s", reading->source->where, reading->source->list,
+                     reading->index, field, expected, json_type_name(found));
 }
 
-static bool read_text(struct reading *reading, struct place *place, const char *field, struct error *err)
+/* A string that is a name: of a role, of a call. */
+static bool read_name(struct reading *reading, const char *field, struct json_value value, const char **name,
+                      struct error *err)
 {
-    struct json_cursor *cursor = reading->cursor;
-    if (json_cursor_peek(cursor) != '"') {
-        return error_set(err, "%s: messages[%zu].%s: expected a string, found %s", cursor->name, reading->count, field,
-                         type_at(cursor));
+    size_t length;
+    if (!json_value_is_string(value)) {
+        return wrong(reading, field, "a string", value, err);
     }
-    place->begin = reading->arena->length;
-    if (!json_cursor_string(cursor, reading->arena, err)) {
-        return false;
-    }
-    end_place(reading, place);
-    return true;
+    *name = chat_messages_text(reading->messages, value, &length);
+    return strlen(*name) == length || error_set(err, "%s: %s[%zu].%s: expected a name, found one with a NUL character",
+                                                reading->source->where, reading->source->list, reading->index, field);
 }
 
-static bool read_optional(struct reading *reading, struct place *place, const char *field, struct error *err)
+/* A list's JSON text, or that which a string holds; *text is NULL where it is missing or empty. False: it is neither. */
+static bool read_list(struct chat_messages *messages, struct json_value value, const char **text, size_t *length)
 {
-    return json_cursor_peek(reading->cursor) == 'n' ? json_cursor_skip(reading->cursor, err)
-                                                    : read_text(reading, place, field, err);
+    *text = NULL;
+    *length = 0;
+    if (is_empty(value)) {
+        return true;
+    }
+    if (json_value_is_string(value)) {
+        size_t all;
+        const char *string = chat_messages_text(messages, value, &all);
+        size_t spaces = strspn(string, " \t\r\n");
+        struct json_value held = {string + spaces, all - spaces};
+        bool is_null = held.length >= 4 && memcmp(held.text, "null", 4) == 0;
+        *text = held.length == 0 || is_null || is_empty(held) ? NULL : held.text;
+        *length = *text ? held.length : 0;
+        return true;
+    }
+    struct text_buffer copy = {0};
+    text_buffer_append(&copy, value.text, value.length);
+    *text = chat_messages_own(messages, copy.data);
+    *length = value.length;
+    return json_value_is_array(value);
 }
 
-/* ---- contents ---- */
-
-static bool read_part(struct reading *reading, struct error *err)
+bool chat_messages_read_tools(struct chat_messages *messages, const char *where, struct json_value value,
+                              struct error *err)
 {
-    struct json_cursor *cursor = reading->cursor;
-    if (json_cursor_peek(cursor) == '"') {
-        return json_cursor_string(cursor, reading->arena, err);
-    }
-    bool more, first = true, found = false, ok = json_cursor_take(cursor, '{', err);
-    for (; ok; first = false) {
-        ok = json_cursor_member(cursor, first, &reading->key, &more, err);
-        if (!ok || !more) {
-            break;
-        }
-        bool is_text = strcmp(reading->key.data, "text") == 0 && json_cursor_peek(cursor) == '"';
-        found = found || is_text;
-        ok = is_text ? json_cursor_string(cursor, reading->arena, err) : json_cursor_skip(cursor, err);
-    }
-    return ok &&
-           (found || error_set(err, "%s: messages[%zu].content: a part of it is no text, and only text can be used",
-                               cursor->name, reading->count));
+    return read_list(messages, value, &messages->tools, &messages->tools_length) ||
+           error_set(err, "%s: tools: expected a list, found %s", where, json_type_name(value));
 }
 
-static bool read_content(struct reading *reading, struct place *place, struct error *err)
-{
-    struct json_cursor *cursor = reading->cursor;
-    if (json_cursor_peek(cursor) == 'n') {
-        return json_cursor_skip(cursor, err);
-    }
-    if (json_cursor_peek(cursor) != '[') {
-        return read_text(reading, place, "content", err);
-    }
-    bool more, first = true, ok = json_cursor_take(cursor, '[', err);
-    place->begin = reading->arena->length;
-    for (; ok; first = false) {
-        ok = json_cursor_more(cursor, ']', first, &more, err);
-        if (!ok || !more) {
-            break;
-        }
-        ok = read_part(reading, err);
-    }
-    end_place(reading, place);
-    return ok;
-}
+/* ---- a message ---- */
 
-/* ---- tools and calls ---- */
-
-/* JSON that is kept as text: a list, or a string that holds one. */
-static bool read_list(struct reading *reading, struct place *place, const char *field, struct error *err)
-{
-    struct json_cursor *cursor = reading->cursor;
-    if (is_empty(cursor)) {
-        return json_cursor_skip(cursor, err);
-    }
-    char c = json_cursor_peek(cursor);
-    place->begin = reading->arena->length;
-    if (c == '"') {
-        if (!json_cursor_string(cursor, reading->arena, err)) {
-            return false;
-        }
-    } else {
-        size_t begin = cursor->position;
-        if (c != '[') {
-            return error_set(err, "%s: %s: expected a list, found %s", cursor->name, field, type_at(cursor));
-        }
-        if (!json_cursor_skip(cursor, err)) {
-            return false;
-        }
-        text_buffer_append(reading->arena, cursor->text + begin, cursor->position - begin);
-    }
-    end_place(reading, place);
-    struct json_cursor list = json_cursor_begin(field, reading->arena->data + place->begin, place->end - place->begin);
-    place->is_given = !is_empty(&list); /* a string may hold "[]" */
-    return true;
-}
-
-static bool read_calls(struct reading *reading, struct place *place, struct error *err)
-{
-    char field[64];
-    snprintf(field, sizeof field, "messages[%zu].tool_calls", reading->count);
-    return read_list(reading, place, field, err);
-}
-
-/* ---- messages ---- */
-
-const char *chat_known_role(const char *role)
+/* What is meant by one of ShareGPT's names for roles, and by those of what was made after it. Other names stay: the chat format knows
+ * them or refuses them. */
+static const char *known_role(const char *role)
 {
     static const char *const aliases[][2] = {
         {"human", "user"},       {"gpt", "assistant"},      {"chatgpt", "assistant"},      {"bot", "assistant"},
@@ -189,190 +159,226 @@ const char *chat_known_role(const char *role)
     return role;
 }
 
-bool chat_member_is_lost(const char *name)
+static bool read_role(struct reading *reading, bool *sharegpt, struct chat_message *message, struct error *err)
+{
+    const struct data_fields *fields = reading->source->fields;
+    struct json_value role = json_object_find(&reading->object, fields->role);
+    struct json_value from = json_object_find(&reading->object, fields->from);
+    *sharegpt = !role.text && from.text;
+    if (!read_name(reading, *sharegpt ? fields->from : fields->role, *sharegpt ? from : role, &message->role, err)) {
+        return false;
+    }
+    if (*sharegpt && strcmp(message->role, "function_call") == 0) {
+        return error_set(err,
+                         "%s: %s[%zu].%s: expected who speaks, found 'function_call'; write the call as "
+                         "\"tool_calls\": [{\"name\": ..., \"arguments\": {...}}] of a turn from \"gpt\"",
+                         reading->source->where, reading->source->list, reading->index, fields->from);
+    }
+    message->role = *sharegpt ? known_role(message->role) : message->role;
+    return true;
+}
+
+/* Appends a part of a content: a string, or an object with one under "text". */
+static bool append_part(struct reading *reading, struct json_cursor *cursor, struct text_buffer *content,
+                        struct error *err)
+{
+    if (json_cursor_peek(cursor) == '"') {
+        return json_cursor_string(cursor, content, err);
+    }
+    struct json_object part = {0};
+    bool ok = json_cursor_peek(cursor) == '{' ? json_object_read(&part, cursor, err) : json_cursor_skip(cursor, err);
+    struct json_value text = json_object_find(&part, "text");
+    json_object_free(&part);
+    if (ok && json_value_is_string(text)) {
+        json_value_append_string(text, content);
+        return true;
+    }
+    return ok && error_set(err, "%s: %s[%zu].content: a part of it is no text, and only text can be used",
+                           reading->source->where, reading->source->list, reading->index);
+}
+
+/* Content in parts, put together. */
+static bool join_parts(struct reading *reading, struct json_value parts, struct chat_message *message,
+                       struct error *err)
+{
+    struct json_cursor cursor = json_value_cursor(reading->source->where, parts);
+    struct text_buffer content = {0};
+    bool more = true, ok = json_cursor_take(&cursor, '[', err);
+    for (bool first = true; ok && more; first = false) {
+        ok = json_cursor_more(&cursor, ']', first, &more, err) &&
+             (!more || append_part(reading, &cursor, &content, err));
+    }
+    message->length = content.length;
+    text_buffer_append(&content, "", 1);
+    message->content = chat_messages_own(reading->messages, content.data);
+    return ok;
+}
+
+/* Behind the calls: a turn that has some may go without. */
+static bool read_content(struct reading *reading, bool sharegpt, struct chat_message *message, struct error *err)
+{
+    const struct data_fields *fields = reading->source->fields;
+    struct json_value content = json_object_find(&reading->object, fields->content);
+    if (!content.text) {
+        content = json_object_find(&reading->object, fields->value);
+    }
+    message->content = "";
+    if (json_value_is_array(content)) {
+        return join_parts(reading, content, message, err);
+    }
+    if (json_value_is_string(content)) {
+        message->content = chat_messages_text(reading->messages, content, &message->length);
+        return true;
+    }
+    return (message->tool_calls && json_value_is_null(content)) ||
+           wrong(reading, sharegpt ? fields->value : fields->content, "a string", content, err);
+}
+
+/* Under any of the names that Transformers takes for it. */
+static bool read_thoughts(struct reading *reading, struct chat_message *message, struct error *err)
+{
+    const char *const names[] = {reading->source->fields->reasoning_content, "reasoning", "thinking"};
+    for (size_t i = 0; i < sizeof names / sizeof *names && !message->thoughts; i++) {
+        struct json_value thoughts = json_object_find(&reading->object, names[i]);
+        if (json_value_is_null(thoughts)) {
+            continue;
+        }
+        if (!json_value_is_string(thoughts)) {
+            return wrong(reading, names[i], "a string", thoughts, err);
+        }
+        message->thoughts = chat_messages_text(reading->messages, thoughts, &message->thoughts_length);
+    }
+    return true;
+}
+
+static bool read_calls(struct reading *reading, struct chat_message *message, struct error *err)
+{
+    struct json_value calls = json_object_find(&reading->object, "tool_calls");
+    struct json_value id = json_object_find(&reading->object, "tool_call_id");
+    if (!read_list(reading->messages, calls, &message->tool_calls, &message->tool_calls_length)) {
+        return wrong(reading, "tool_calls", "a list", calls, err);
+    }
+    return json_value_is_null(id) || read_name(reading, "tool_call_id", id, &message->tool_call_id, err);
+}
+
+/* Members that would be a part of the conversation, and that no chat format has a place for. */
+static bool check_nothing_lost(const struct reading *reading, struct error *err)
 {
     static const char *const lost[] = {"function_call", "tool_call", "functions", "image",     "images", "audio",
                                        "audios",        "video",     "videos",    "documents", "tools"};
     for (size_t i = 0; i < sizeof lost / sizeof *lost; i++) {
-        if (strcmp(name, lost[i]) == 0) {
-            return true;
+        if (!is_empty(json_object_find(&reading->object, lost[i]))) {
+            return error_set(err, "%s: %s[%zu].%s: no chat format here has a place for it; %s", reading->source->where,
+                             reading->source->list, reading->index, lost[i],
+                             i < 2 ? "write calls as \"tool_calls\": [{\"name\": ..., \"arguments\": {...}}]"
+                                   : "take it out, or put it into the content");
         }
     }
-    return false;
-}
-
-static bool is_thoughts(const char *key)
-{
-    return strcmp(key, "reasoning_content") == 0 || strcmp(key, "reasoning") == 0 || strcmp(key, "thinking") == 0;
-}
-
-static bool read_field(struct reading *reading, struct raw_message *raw, const char *key, struct error *err)
-{
-    if (strcmp(key, "role") == 0) {
-        raw->sharegpt = false;
-        return read_text(reading, &raw->role, "role", err);
-    }
-    if (strcmp(key, "from") == 0 && !raw->role.is_given) {
-        raw->sharegpt = true;
-        return read_text(reading, &raw->role, "from", err);
-    }
-    if (strcmp(key, "content") == 0 || (strcmp(key, "value") == 0 && !raw->content.is_given)) {
-        return read_content(reading, &raw->content, err);
-    }
-    if (is_thoughts(key)) {
-        return read_optional(reading, &raw->thoughts, key, err);
-    }
-    if (strcmp(key, "tool_calls") == 0) {
-        return read_calls(reading, &raw->tool_calls, err);
-    }
-    if (strcmp(key, "tool_call_id") == 0) {
-        return read_optional(reading, &raw->tool_call_id, key, err);
-    }
-    if (chat_member_is_lost(key) && !is_empty(reading->cursor)) {
-        return error_set(err,
-                         "%s: messages[%zu].%s: no chat format here has a place for it; take it out, or put it "
-                         "into the content",
-                         reading->cursor->name, reading->count, key);
-    }
-    return json_cursor_skip(reading->cursor, err);
-}
-
-static bool check_message(const struct reading *reading, const struct raw_message *raw, struct error *err)
-{
-    const char *missing = !raw->role.is_given                                   ? "role"
-                          : !raw->content.is_given && !raw->tool_calls.is_given ? "content"
-                                                                                : NULL;
-    return !missing || error_set(err, "%s: messages[%zu].%s: expected a string, found nothing", reading->cursor->name,
-                                 reading->count, missing);
-}
-
-static bool read_message(struct reading *reading, struct error *err)
-{
-    struct text_buffer key = {0};
-    struct raw_message raw = {0};
-    bool more, first = true, ok = json_cursor_take(reading->cursor, '{', err);
-    for (; ok; first = false) {
-        ok = json_cursor_member(reading->cursor, first, &key, &more, err);
-        if (!ok || !more) {
-            break;
-        }
-        ok = read_field(reading, &raw, key.data, err);
-    }
-    text_buffer_free(&key);
-    if (!ok || !check_message(reading, &raw, err)) {
-        return false;
-    }
-    if (reading->count == reading->capacity) {
-        reading->capacity = reading->capacity ? 2 * reading->capacity : 8;
-        reading->raw = reallocate(reading->raw, reading->capacity * sizeof *reading->raw, "a conversation");
-    }
-    reading->raw[reading->count++] = raw;
     return true;
 }
 
-static bool read_messages(struct reading *reading, struct error *err)
+/* Reads *trained from a member that says so in its way: `train` as a boolean, `weight` as 0 or 1. */
+static bool read_flag(const struct reading *reading, const char *field, struct json_value value, bool weight,
+                      bool *trained, struct error *err)
 {
-    bool more, first = true, ok = json_cursor_take(reading->cursor, '[', err);
-    reading->count = 0;
-    for (; ok; first = false) {
-        ok = json_cursor_more(reading->cursor, ']', first, &more, err);
-        if (!ok || !more) {
-            break;
+    char c = value.text[0];
+    double number =
+        c == '-' || (c >= '0' && c <= '9') ? strtod(value.text, NULL) : -1; /* some bracket stands behind it */
+    *trained = weight ? number == 1 : c == 't';
+    return *trained || (weight ? number == 0 : c == 'f') ||
+           error_set(err, "%s: %s[%zu].%s: expected %s, found %.*s", reading->source->where, reading->source->list,
+                     reading->index, field, weight ? "0 or 1" : "true or false",
+                     (int)(value.length < 40 ? value.length : 40), value.text);
+}
+
+static bool read_training(const struct reading *reading, struct chat_message *message, struct error *err)
+{
+    const char *const names[] = {reading->source->fields->train, reading->source->fields->weight};
+    for (int i = 0; i < 2; i++) {
+        struct json_value value = json_object_find(&reading->object, names[i]);
+        bool trained;
+        if (json_value_is_null(value)) {
+            continue;
         }
-        ok = read_message(reading, err);
+        if (!read_flag(reading, names[i], value, i == 1, &trained, err)) {
+            return false;
+        }
+        if (trained && strcmp(message->role, "assistant") != 0) {
+            return error_set(
+                err, "%s: %s[%zu].%s: only an assistant's turn can be trained, found role '%.40s'; leave it out",
+                reading->source->where, reading->source->list, reading->index, names[i], message->role);
+        }
+        message->excluded = message->excluded || !trained;
     }
+    return true;
+}
+
+static bool read_message(struct reading *reading, struct json_cursor *cursor, struct error *err)
+{
+    struct chat_message message = {0};
+    bool sharegpt;
+    char first = json_cursor_peek(cursor);
+    if (first && first != '{') {
+        const struct json_value found = {cursor->text + cursor->position, 1};
+        return error_set(err, "%s: %s[%zu]: expected an object with role and content, found %s", reading->source->where,
+                         reading->source->list, reading->index, json_type_name(found));
+    }
+    if (!json_object_read(&reading->object, cursor, err) || !read_role(reading, &sharegpt, &message, err) ||
+        !read_calls(reading, &message, err) || !check_nothing_lost(reading, err) ||
+        !read_content(reading, sharegpt, &message, err) || !read_thoughts(reading, &message, err) ||
+        !read_training(reading, &message, err)) {
+        return false;
+    }
+    push(reading->messages, &message);
+    return true;
+}
+
+/* ---- lists and objects ---- */
+
+bool chat_messages_append(struct chat_messages *messages, const struct chat_source *source, struct json_cursor *cursor,
+                          struct error *err)
+{
+    struct reading reading = {.messages = messages, .source = source};
+    bool more = true, ok = json_cursor_take(cursor, '[', err);
+    for (; ok && more; reading.index++) {
+        ok = json_cursor_more(cursor, ']', reading.index == 0, &more, err) &&
+             (!more || read_message(&reading, cursor, err));
+    }
+    json_object_free(&reading.object);
     return ok;
 }
 
-static bool read_object(struct reading *reading, struct error *err)
+static bool read_object(struct chat_messages *messages, const struct chat_source *source, struct json_cursor *cursor,
+                        struct error *err)
 {
-    struct text_buffer key = {0};
-    bool more, first = true, found = false, ok = json_cursor_take(reading->cursor, '{', err);
-    for (; ok; first = false) {
-        ok = json_cursor_member(reading->cursor, first, &key, &more, err);
-        if (!ok || !more) {
-            break;
-        }
-        if (strcmp(key.data, "messages") == 0) {
-            found = true;
-            ok = read_messages(reading, err);
-        } else if (strcmp(key.data, "tools") == 0) {
-            ok = read_list(reading, &reading->tools, "tools", err);
-        } else {
-            ok = json_cursor_skip(reading->cursor, err);
-        }
+    struct json_object object = {0};
+    bool ok = json_object_read(&object, cursor, err);
+    struct json_value list = json_object_find(&object, source->list), tools = json_object_find(&object, "tools");
+    struct json_cursor inside = json_value_cursor(source->where, list);
+    if (ok && !json_value_is_array(list)) {
+        ok = error_set(err, "%s: expected an array of messages under \"%s\", found %s", source->where, source->list,
+                       json_type_name(list));
     }
-    text_buffer_free(&key);
-    return ok && (found || error_set(err, "%s: expected \"messages\", found none", reading->cursor->name));
-}
-
-/* ---- from places to texts ---- */
-
-static const char *text_at(const struct reading *reading, struct place place)
-{
-    return place.is_given ? reading->arena->data + place.begin : NULL;
-}
-
-static size_t length_of(struct place place)
-{
-    return place.end - place.begin;
-}
-
-static void settle(struct chat_messages *messages, const struct reading *reading)
-{
-    if (reading->count > messages->capacity) {
-        messages->capacity = 2 * reading->count;
-        messages->item = reallocate(messages->item, messages->capacity * sizeof *messages->item, "a conversation");
-    }
-    messages->count = reading->count;
-    messages->tools = text_at(reading, reading->tools);
-    messages->tools_length = length_of(reading->tools);
-    for (size_t i = 0; i < reading->count; i++) {
-        const struct raw_message *raw = &reading->raw[i];
-        messages->item[i] = (struct chat_message){
-            .role = raw->sharegpt ? chat_known_role(text_at(reading, raw->role)) : text_at(reading, raw->role),
-            .content = raw->content.is_given ? text_at(reading, raw->content) : "",
-            .length = length_of(raw->content),
-            .thoughts = text_at(reading, raw->thoughts),
-            .thoughts_length = length_of(raw->thoughts),
-            .tool_calls = text_at(reading, raw->tool_calls),
-            .tool_calls_length = length_of(raw->tool_calls),
-            .tool_call_id = text_at(reading, raw->tool_call_id),
-        };
-    }
+    ok = ok && chat_messages_append(messages, source, &inside, err) &&
+         chat_messages_read_tools(messages, source->where, tools, err);
+    json_object_free(&object);
+    return ok;
 }
 
 bool chat_messages_read(struct json_cursor *cursor, struct chat_messages *messages, struct error *err)
 {
-    struct reading reading = {.cursor = cursor, .arena = &messages->arena};
-    messages->count = messages->arena.length = 0;
+    struct data_fields fields = {0};
+    struct chat_source source = {.where = cursor->name, .list = "messages", .fields = &fields};
+    data_fields_complete(&fields);
+    chat_messages_clear(messages);
     char first = json_cursor_peek(cursor);
-    if (first != '{' && first != '[') {
-        return error_set(err, "%s: expected an array of messages, or an object with \"messages\", found %s",
-                         cursor->name, type_at(cursor));
+    if (first == '{') {
+        return read_object(messages, &source, cursor, err);
     }
-    bool ok = first == '{' ? read_object(&reading, err) : read_messages(&reading, err);
-    if (ok) {
-        settle(messages, &reading);
+    if (first == '[') {
+        return chat_messages_append(messages, &source, cursor, err);
     }
-    free(reading.raw);
-    text_buffer_free(&reading.key);
-    return ok;
-}
-
-struct chat_conversation chat_messages_conversation(const struct chat_messages *messages)
-{
-    return (struct chat_conversation){
-        .messages = messages->item,
-        .count = messages->count,
-        .tools = messages->tools,
-        .tools_length = messages->tools_length,
-    };
-}
-
-void chat_messages_free(struct chat_messages *messages)
-{
-    free(messages->item);
-    text_buffer_free(&messages->arena);
-    *messages = (struct chat_messages){0};
+    const struct json_value found = {cursor->text + cursor->position, cursor->length - cursor->position};
+    return error_set(err, "%s: expected an array of messages, or an object with \"messages\", found %s", cursor->name,
+                     json_type_name(found));
 }

@@ -24,20 +24,27 @@
         .help = "take only N samples, after the shuffle (0: all)"                                                      \
     }
 
+/* What is trained on, and in which order: train's, and preview's. */
+#define TRAINING_DATA(of_seed)                                                                                         \
+    {.name = "data", .type = OPTION_FILES, .required = true, .help = "training data, .json or .jsonl"}, MAX_SAMPLES,   \
+        {.name = "shuffle", .type = OPTION_BOOL, .help = "in which order: seeded, or as in the files"},                \
+        {.name = "seed", .type = OPTION_INT, .low = 0, .high = 9.2e18, .help = (of_seed)},                             \
+        {.name = "max-length",                                                                                         \
+         .type = OPTION_INT,                                                                                           \
+         .low = 1,                                                                                                     \
+         .high = 2e9,                                                                                                  \
+         .help = "samples are cut to this many tokens"},                                                               \
+    {                                                                                                                  \
+        .name = "assistant-only-loss", .type = OPTION_BOOL, .help = "train on the assistant's tokens only"             \
+    }
+
 static const struct option train_options[] = {
     MODEL,
-    {.name = "data", .type = OPTION_FILES, .required = true, .help = "training data, .json or .jsonl"},
+    TRAINING_DATA("of the adapter's initial weights, shuffling and dropout"),
     {.name = "output", .type = OPTION_PATH, .required = true, .help = "where the adapter, the log and checkpoints go"},
     {.name = "eval-data", .type = OPTION_FILES, .help = "data to evaluate on during and after training"},
     {.name = "init-adapter", .type = OPTION_PATH, .help = "start from this adapter, not from a fresh one"},
     {.name = "resume", .type = OPTION_SWITCH, .help = "go on from the newest checkpoint in --output"},
-    MAX_SAMPLES,
-    {.name = "shuffle", .type = OPTION_BOOL, .help = "in which order: seeded, or as in the files"},
-    {.name = "seed",
-     .type = OPTION_INT,
-     .low = 0,
-     .high = 9.2e18,
-     .help = "of the adapter's initial weights, shuffling and dropout"},
     {.name = "num-train-epochs", .type = OPTION_REAL, .low = 0, .high = 1e9, .help = "passes over the data"},
     {.name = "max-steps",
      .type = OPTION_INT,
@@ -54,9 +61,7 @@ static const struct option train_options[] = {
      .low = 1,
      .high = 2e9,
      .help = "micro-batches in a step"},
-    {.name = "max-length", .type = OPTION_INT, .low = 1, .high = 2e9, .help = "samples are cut to this many tokens"},
     {.name = "packing", .type = OPTION_BOOL, .help = "fill micro-batches by tokens, not by samples"},
-    {.name = "assistant-only-loss", .type = OPTION_BOOL, .help = "train on the assistant's tokens only"},
     {.name = "learning-rate", .type = OPTION_REAL, .low = 0, .high = 1e9, .help = "at the end of the warmup"},
     {.name = "lr-scheduler-type",
      .type = OPTION_CHOICE,
@@ -156,9 +161,8 @@ static const struct option tokenize_options[] = {
 
 static const struct option preview_options[] = {
     MODEL,
-    {.name = "data", .type = OPTION_FILES, .required = true, .help = "training data, .json or .jsonl"},
-    MAX_SAMPLES,
-    JSON("input_ids and labels, one sample a line"),
+    TRAINING_DATA("of the shuffling"),
+    JSON("input_ids and labels, a sample a line, in the files' order: to be given as --data again"),
 };
 
 static const struct option info_options[] = {
@@ -210,7 +214,8 @@ const struct command commands[] = {
     {"merge", "Writes the base model with the adapter merged in.", WITH(merge_options), command_merge},
     {"tokenize", "Reads one JSON string, or array of messages, a line from stdin; prints an array of ids for each.",
      WITH(tokenize_options), run_tokenize},
-    {"preview", "Shows what would be trained on, token by token.", WITH(preview_options), command_preview},
+    {"preview", "Shows what would be trained on, token by token, as train would with the same options.",
+     WITH(preview_options), command_preview},
     {"info", "Tells the recipe, shapes, adapter placement, memory plan and cost.", WITH(info_options), command_info},
     {"selftest", "Checks every kernel of this program against its reference, on this machine.", NULL, 0,
      command_selftest},

@@ -9,6 +9,8 @@ void encoded_free(struct encoded *encoded)
 {
     free(encoded->ids);
     free(encoded->labels);
+    chat_messages_free(&encoded->dialogue);
+    text_buffer_free(&encoded->text);
     *encoded = (struct encoded){0};
 }
 
@@ -32,22 +34,22 @@ bool encode_at(const char *where, struct error *err)
     return false;
 }
 
-/* The text's own encoding and EOS; trained is what ends behind byte `prompt_length`, or everything. */
-static bool encode_text(struct encoded *encoded, const struct dataset_request *request, const char *text,
-                        size_t prompt_length, bool train_all, const char *where, struct error *err)
+/* The encoding of encoded->text and EOS; trained is what ends behind byte `prompt_length`, or everything. */
+static bool encode_text(struct encoded *encoded, const struct dataset_request *request, size_t prompt_length,
+                        bool train_all, const char *where, struct error *err)
 {
     struct tokenizer *tokenizer = request->tokenizer;
-    size_t length = strlen(text);
+    const struct text_buffer *text = &encoded->text;
     int32_t eos = tokenizer_eos(tokenizer);
     struct ids ids = {0};
     if (eos < 0)
         return error_set(err, "%s: tokenizer_config.json names no eos_token, with which text ends", where);
-    if (!tokenizer_encode(tokenizer, text, length, true, &ids, err)) {
+    if (!tokenizer_encode(tokenizer, text->data ? text->data : "", text->length, true, &ids, err)) {
         ids_free(&ids);
         return encode_at(where, err);
     }
     for (size_t i = 0; i < ids.count; i++) {
-        size_t end = i + 1 < ids.count ? ids.start[i + 1] : length;
+        size_t end = i + 1 < ids.count ? ids.start[i + 1] : text->length;
         encoded_push(encoded, ids.id[i], train_all || end > prompt_length ? ids.id[i] : IGNORED_LABEL);
     }
     if (ids.count == 0 || ids.id[ids.count - 1] != eos)
@@ -56,84 +58,93 @@ static bool encode_text(struct encoded *encoded, const struct dataset_request *r
     return true;
 }
 
-static bool encode_completion(struct encoded *encoded, const struct dataset_request *request, const char *prompt,
-                              const char *completion, const char *where, struct error *err)
+static bool encode_prompt(struct encoded *encoded, const struct dataset_request *request,
+                          const struct json_object *sample, const char *where, struct error *err)
 {
-    char *text = format_text("%s%s", prompt, completion);
-    bool ok = encode_text(encoded, request, text, strlen(prompt), !request->assistant_only_loss, where, err);
-    free(text);
-    return ok;
-}
-
-static bool encode_prompt(struct encoded *encoded, const struct dataset_request *request, const cJSON *sample,
-                          const char *where, struct error *err)
-{
-    const char *prompt = data_text(sample, request->fields.prompt, where, err);
-    const char *completion = prompt ? data_text(sample, request->fields.completion, where, err) : NULL;
-    return completion && encode_completion(encoded, request, prompt, completion, where, err);
+    if (!data_text(sample, request->fields.prompt, where, &encoded->text, err))
+        return false;
+    size_t prompt_length = encoded->text.length;
+    return data_text(sample, request->fields.completion, where, &encoded->text, err) &&
+           encode_text(encoded, request, prompt_length, !request->assistant_only_loss, where, err);
 }
 
 /* Instruction data without a chat format: every turn but the last in headings, the last as completion. */
-static bool encode_plain(struct encoded *encoded, const struct dataset_request *request,
-                         const struct dialogue *dialogue, const char *where, struct error *err)
+static bool encode_plain(struct encoded *encoded, const struct dataset_request *request, const char *where,
+                         struct error *err)
 {
-    struct text_buffer prompt = {0};
-    for (int i = 0; i < dialogue->count - 1; i++) {
-        const struct chat_message *turn = &dialogue->turns[i];
-        bool user = strcmp(turn->role, "user") == 0;
-        text_buffer_append_string(&prompt, user ? "### Instruction:\n" : "");
-        text_buffer_append_string(&prompt, turn->content);
-        text_buffer_append_string(&prompt, user ? "\n\n### Response:\n" : "\n\n");
+    const struct chat_messages *dialogue = &encoded->dialogue;
+    struct text_buffer *text = &encoded->text;
+    size_t prompt_length = 0;
+    for (size_t i = 0; i < dialogue->count; i++) {
+        const struct chat_message *turn = &dialogue->item[i];
+        bool user = strcmp(turn->role, "user") == 0, last = i + 1 == dialogue->count;
+        prompt_length = text->length;
+        text_buffer_append_string(text, user ? "### Instruction:\n" : "");
+        text_buffer_append(text, turn->content, turn->length);
+        text_buffer_append_string(text, user ? "\n\n### Response:\n" : last ? "" : "\n\n");
     }
-    text_buffer_append(&prompt, "", 1);
-    const char *answer = dialogue->turns[dialogue->count - 1].content;
-    bool ok = encode_completion(encoded, request, prompt.data, answer, where, err);
-    text_buffer_free(&prompt);
-    return ok;
+    return encode_text(encoded, request, prompt_length, !request->assistant_only_loss, where, err);
 }
 
 /* A token id as JSON: a whole number below the vocabulary's size; a label may be -100. */
-static bool read_id(int32_t *id, const cJSON *json, bool label, int index, const struct dataset_request *request,
-                    const char *where, struct error *err)
+static bool read_id(int32_t *id, struct json_cursor *cursor, bool label, int index,
+                    const struct dataset_request *request, struct error *err)
 {
-    double value = cJSON_IsNumber(json) ? json->valuedouble : -1;
-    *id = IGNORED_LABEL;
-    if (label && value == IGNORED_LABEL)
+    struct error ignored;
+    json_cursor_peek(cursor);
+    size_t begin = cursor->position;
+    int64_t value = -1;
+    bool ok = json_cursor_integer(cursor, &value, &ignored);
+    *id = (int32_t)value;
+    if (ok && ((value >= 0 && value < request->vocab_size) || (label && value == IGNORED_LABEL)))
         return true;
-    if (value >= 0 && value < request->vocab_size && value == (int32_t)value) {
-        *id = (int32_t)value;
-        return true;
-    }
-    char *found = cJSON_PrintUnformatted(json);
-    error_set(err, "%s: %s[%d]: expected a token id from 0 to %d%s, found %.40s", where,
-              label ? request->fields.labels : request->fields.input_ids, index, request->vocab_size - 1,
-              label ? " or -100" : "", found ? found : "nothing");
-    cJSON_free(found);
-    return false;
+    cursor->position = begin;
+    if (!json_cursor_skip(cursor, err))
+        return false;
+    int length = cursor->position - begin < 40 ? (int)(cursor->position - begin) : 40;
+    return error_set(err, "%s: %s[%d]: expected a token id from 0 to %d%s, found %.*s", cursor->name,
+                     label ? request->fields.labels : request->fields.input_ids, index, request->vocab_size - 1,
+                     label ? " or -100" : "", length, cursor->text + begin);
 }
 
-static bool encode_tokens(struct encoded *encoded, const struct dataset_request *request, const cJSON *sample,
-                          const char *where, struct error *err)
+/* The ids of an array, each its own label; or, `label`, the labels of the ids that are there. *count: how many the array has. */
+static bool read_ids(struct encoded *encoded, const struct dataset_request *request, struct json_value array,
+                     bool label, int *count, const char *where, struct error *err)
+{
+    struct json_cursor cursor = json_value_cursor(where, array);
+    bool more = true, ok = json_cursor_take(&cursor, '[', err);
+    for (*count = 0; ok;) {
+        int32_t id = 0;
+        ok = json_cursor_more(&cursor, ']', *count == 0, &more, err);
+        if (!ok || !more)
+            break;
+        ok = read_id(&id, &cursor, label, *count, request, err);
+        if (ok && !label)
+            encoded_push(encoded, id, id);
+        else if (ok && *count < encoded->count)
+            encoded->labels[*count] = id;
+        ++*count;
+    }
+    return ok;
+}
+
+static bool encode_tokens(struct encoded *encoded, const struct dataset_request *request,
+                          const struct json_object *sample, const char *where, struct error *err)
 {
     const struct data_fields *fields = &request->fields;
-    const cJSON *ids = data_field(sample, fields->input_ids), *labels = data_field(sample, fields->labels);
-    if (!cJSON_IsArray(ids) || (labels && !cJSON_IsArray(labels)))
+    struct json_value ids = json_object_find(sample, fields->input_ids);
+    struct json_value labels = json_object_find(sample, fields->labels);
+    int count, label_count;
+    if (!json_value_is_array(ids) || (labels.text && !json_value_is_array(labels)))
         return error_set(err, "%s: %s and %s: expected arrays of token ids", where, fields->input_ids, fields->labels);
-    if (labels && cJSON_GetArraySize(ids) != cJSON_GetArraySize(labels))
-        return error_set(err, "%s: %s has %d elements and %s %d: they must be as many", where, fields->input_ids,
-                         cJSON_GetArraySize(ids), fields->labels, cJSON_GetArraySize(labels));
-    const cJSON *label = labels ? labels->child : ids->child, *id;
-    cJSON_ArrayForEach(id, ids)
-    {
-        int32_t input, target;
-        int index = encoded->count;
-        if (!read_id(&input, id, false, index, request, where, err) ||
-            !read_id(&target, label, labels != NULL, index, request, where, err))
-            return false;
-        encoded_push(encoded, input, target);
-        label = label->next;
-    }
-    return true;
+    if (!read_ids(encoded, request, ids, false, &count, where, err))
+        return false;
+    if (!labels.text)
+        return true;
+    if (!read_ids(encoded, request, labels, true, &label_count, where, err))
+        return false;
+    return count == label_count || error_set(err, "%s: %s has %d elements and %s %d: they must be as many", where,
+                                             fields->input_ids, count, fields->labels, label_count);
 }
 
 static bool needs_tokenizer(const struct dataset_request *request, const char *where, struct error *err)
@@ -160,35 +171,32 @@ static bool check_vocabulary(const struct encoded *encoded, const struct dataset
 }
 
 static bool encode_dialogue(struct encoded *encoded, const struct dataset_request *request, enum data_format format,
-                            const cJSON *sample, const char *where, struct error *err)
+                            const struct json_object *sample, const char *where, struct error *err)
 {
-    struct dialogue dialogue;
-    bool ok = data_dialogue(&dialogue, format, &request->fields, sample, where, err);
-    if (ok && request->chat && request->chat->name)
-        ok = encode_chat(encoded, request, &dialogue, where, err);
-    else if (ok && format == DATA_INSTRUCTION)
-        ok = encode_plain(encoded, request, &dialogue, where, err);
-    else if (ok)
-        ok = error_set(err, "%s: %s need a chat format, and the recipe has none: give it one (chat = ...)", where,
-                       data_format_name(format));
-    dialogue_free(&dialogue);
-    return ok;
+    if (!data_dialogue(&encoded->dialogue, format, &request->fields, sample, where, err))
+        return false;
+    if (request->chat && request->chat->name)
+        return encode_chat(encoded, request, &encoded->dialogue, where, err);
+    if (format == DATA_INSTRUCTION)
+        return encode_plain(encoded, request, where, err);
+    return error_set(err, "%s: %s need a chat format, and the recipe has none: give it one (chat = ...)", where,
+                     data_format_name(format));
 }
 
 bool sample_encode(struct encoded *encoded, const struct dataset_request *request, enum data_format format,
-                   const cJSON *sample, const char *where, struct error *err)
+                   const struct json_object *sample, const char *where, struct error *err)
 {
     encoded->count = 0;
+    encoded->text.length = 0;
     if (format == DATA_TOKENS)
         return encode_tokens(encoded, request, sample, where, err);
     if (!needs_tokenizer(request, where, err))
         return false;
-    const char *text;
     bool ok;
     switch (format) {
     case DATA_TEXT:
-        text = data_text(sample, request->fields.text, where, err);
-        ok = text && encode_text(encoded, request, text, 0, true, where, err);
+        ok = data_text(sample, request->fields.text, where, &encoded->text, err) &&
+             encode_text(encoded, request, 0, true, where, err);
         break;
     case DATA_PROMPT:
         ok = encode_prompt(encoded, request, sample, where, err);

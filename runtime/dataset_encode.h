@@ -1,7 +1,7 @@
 /* One sample to token ids and labels.
  *
  *   instruction, messages, conversations   the recipe's chat format; trained are the assistant's tokens with each turn's
- *       end-of-turn token (not the newline behind it), but for turns that the sample excludes (dataset_dialogue.h); what stands
+ *       end-of-turn token (not the newline behind it), but for turns that the sample excludes (chat_format_messages.h); what stands
  *       behind the last trained token is left out
  *   instruction without a chat format      "### Instruction:\n{question}\n\n### Response:\n" as prompt and the answer as
  *       completion; system stands before, earlier rounds of history likewise
@@ -23,17 +23,19 @@
 struct encoded {
     int32_t *ids, *labels;
     int count, capacity;
+    struct chat_messages dialogue; /* the sample's, while it is encoded */
+    struct text_buffer text;
 };
 
 void encoded_push(struct encoded *encoded, int32_t id, int32_t label);
 
 /* The conversation in the recipe's chat format (dataset_chat.c). */
-bool encode_chat(struct encoded *encoded, const struct dataset_request *request, const struct dialogue *dialogue,
+bool encode_chat(struct encoded *encoded, const struct dataset_request *request, const struct chat_messages *dialogue,
                  const char *where, struct error *err);
 
 /* *encoded begins anew with each call, and keeps its memory; encoded_free once. `where` begins messages. */
 bool sample_encode(struct encoded *encoded, const struct dataset_request *request, enum data_format format,
-                   const cJSON *sample, const char *where, struct error *err);
+                   const struct json_object *sample, const char *where, struct error *err);
 void encoded_free(struct encoded *encoded);
 
 /* Puts `where` before what the tokenizer or the chat format said; returns false. */

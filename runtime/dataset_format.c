@@ -18,19 +18,19 @@ const char *data_format_name(enum data_format format)
     return NAMES[format];
 }
 
-const cJSON *data_field(const cJSON *sample, const char *name)
+static bool has(const struct json_object *sample, const char *field)
 {
-    return cJSON_GetObjectItemCaseSensitive(sample, name);
+    return json_object_find(sample, field).text;
 }
 
-static bool unknown_format(const struct data_fields *fields, const cJSON *sample, const char *where, struct error *err)
+static bool unknown_format(const struct data_fields *fields, const struct json_object *sample, const char *where,
+                           struct error *err)
 {
     char keys[200] = "";
     size_t length = 0;
-    const cJSON *field;
-    cJSON_ArrayForEach(field, sample)
-    {
-        int written = snprintf(keys + length, sizeof keys - length, "%s'%.40s'", length ? ", " : "", field->string);
+    for (size_t i = 0; i < sample->count; i++) {
+        int written =
+            snprintf(keys + length, sizeof keys - length, "%s'%.40s'", length ? ", " : "", json_member_name(sample, i));
         length += (size_t)written;
         if (length >= sizeof keys) {
             strcpy(keys + sizeof keys - 4, "...");
@@ -43,45 +43,32 @@ static bool unknown_format(const struct data_fields *fields, const cJSON *sample
         fields->prompt, fields->completion, fields->text, fields->input_ids, fields->labels);
 }
 
-bool data_format_recognise(enum data_format *format, const struct data_fields *fields, const cJSON *sample,
+bool data_format_recognise(enum data_format *format, const struct data_fields *fields, const struct json_object *sample,
                            const char *where, struct error *err)
 {
-    const cJSON *prompt = data_field(sample, fields->prompt);
-    if (data_field(sample, fields->instruction) && data_field(sample, fields->output))
+    if (has(sample, fields->instruction) && has(sample, fields->output))
         *format = DATA_INSTRUCTION;
-    else if (data_field(sample, fields->messages))
+    else if (has(sample, fields->messages))
         *format = DATA_MESSAGES;
-    else if (data_field(sample, fields->conversations))
+    else if (has(sample, fields->conversations))
         *format = DATA_CONVERSATIONS;
-    else if (prompt && data_field(sample, fields->completion))
-        *format = cJSON_IsArray(prompt) ? DATA_PROMPT_MESSAGES : DATA_PROMPT;
-    else if (data_field(sample, fields->text))
+    else if (has(sample, fields->prompt) && has(sample, fields->completion))
+        *format = json_value_is_array(json_object_find(sample, fields->prompt)) ? DATA_PROMPT_MESSAGES : DATA_PROMPT;
+    else if (has(sample, fields->text))
         *format = DATA_TEXT;
-    else if (data_field(sample, fields->input_ids))
+    else if (has(sample, fields->input_ids))
         *format = DATA_TOKENS;
     else
         return unknown_format(fields, sample, where, err);
     return true;
 }
 
-const char *json_type_name(const cJSON *json)
+bool data_text(const struct json_object *sample, const char *field, const char *where, struct text_buffer *text,
+               struct error *err)
 {
-    if (!json)
-        return "nothing";
-    return cJSON_IsNull(json)     ? "null"
-           : cJSON_IsString(json) ? "a string"
-           : cJSON_IsNumber(json) ? "a number"
-           : cJSON_IsBool(json)   ? "true or false"
-           : cJSON_IsArray(json)  ? "an array"
-                                  : "an object";
-}
-
-const char *data_text(const cJSON *sample, const char *field, const char *where, struct error *err)
-{
-    const cJSON *json = data_field(sample, field);
-    if (!cJSON_IsString(json)) {
-        error_set(err, "%s: %s: expected a string, found %s", where, field, json_type_name(json));
-        return NULL;
-    }
-    return json->valuestring;
+    struct json_value value = json_object_find(sample, field);
+    if (!json_value_is_string(value))
+        return error_set(err, "%s: %s: expected a string, found %s", where, field, json_type_name(value));
+    json_value_append_string(value, text);
+    return true;
 }

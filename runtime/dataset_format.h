@@ -4,7 +4,7 @@
  *                   question is instruction, and where input is not empty a newline and input (as LLaMA-Factory joins them)
  *   messages        messages: [{"role", "content"}, ...]
  *   conversations   conversations: [{"from", "value"}, ...], ShareGPT's, whose names for roles are known_role's in
- *                   dataset_dialogue.c; role and content are understood as well; system may stand beside
+ *                   chat_format_messages.c; role and content are understood as well; system may stand beside
  *   prompt          prompt, completion: two strings
  *   prompt messages prompt, completion: two lists of messages
  *   text            text
@@ -16,9 +16,7 @@
 #define LORAC_DATASET_FORMAT_H
 
 #include "data_fields.h"
-#include "error.h"
-
-#include <cjson/cJSON.h>
+#include "json_object.h"
 
 enum data_format {
     DATA_INSTRUCTION,
@@ -35,16 +33,11 @@ const char *data_format_name(enum data_format format);
 
 /* False where no form fits; the message begins with `where` ("train.jsonl:3") and lists the keys found and the forms known. Here
  * and below, `fields` is complete (data_fields_complete). */
-bool data_format_recognise(enum data_format *format, const struct data_fields *fields, const cJSON *sample,
+bool data_format_recognise(enum data_format *format, const struct data_fields *fields, const struct json_object *sample,
                            const char *where, struct error *err);
 
-/* The sample's field of that name, or NULL. */
-const cJSON *data_field(const cJSON *sample, const char *name);
-
-/* A field that must be a string. NULL and *err where it is not. */
-const char *data_text(const cJSON *sample, const char *field, const char *where, struct error *err);
-
-/* "nothing", "a string", ... */
-const char *json_type_name(const cJSON *json);
+/* Appends a field that must be a string. */
+bool data_text(const struct json_object *sample, const char *field, const char *where, struct text_buffer *text,
+               struct error *err);
 
 #endif

@@ -18,7 +18,8 @@ struct loading {
     long long counted;         /* the same in the pass before */
     uint32_t *ranks; /* [of all samples] the place of each in the order that max_samples takes, or NOT_CHOSEN; NULL: all
                                   are taken, in the files' order */
-    uint32_t *kept_ranks; /* [of the samples kept] */
+    uint32_t *kept_ranks;      /* [of the samples kept] */
+    struct json_object sample; /* the one that is being read */
     struct encoded encoded;
 };
 
@@ -53,11 +54,10 @@ static bool keep_sample(struct loading *loading, struct dataset_sample sample, u
 }
 
 /* The first sample tells the file's form; the others must agree. */
-static bool check_format(struct loading *loading, int file, bool first, const cJSON *json, const char *where,
-                         struct error *err)
+static bool check_format(struct loading *loading, int file, bool first, const char *where, struct error *err)
 {
     enum data_format format;
-    if (!data_format_recognise(&format, &loading->request->fields, json, where, err))
+    if (!data_format_recognise(&format, &loading->request->fields, &loading->sample, where, err))
         return false;
     if (!first && format != loading->formats[file])
         return error_set(err, "%s: a file holds one data format: expected %s as above, found %s; split the file", where,
@@ -74,15 +74,15 @@ static bool load_item(struct loading *loading, const struct data_reader *reader,
     uint32_t rank = loading->ranks ? loading->ranks[loading->seen] : 0;
     if (rank == NOT_CHOSEN)
         return true;
-    cJSON *json = data_item_parse(reader, item, err);
+    if (!data_item_read(reader, item, &loading->sample, err))
+        return false;
     char *where = format_text("%s:%d", reader->path, item->line);
     struct dataset_sample sample = {.line = item->line, .file = (unsigned)file};
-    bool ok = json && check_format(loading, file, first, json, where, err);
+    bool ok = check_format(loading, file, first, where, err);
     if (ok && !loading->counting)
-        ok = sample_encode(&loading->encoded, loading->request, loading->formats[file], json, where, err) &&
+        ok = sample_encode(&loading->encoded, loading->request, loading->formats[file], &loading->sample, where, err) &&
              keep_sample(loading, sample, rank, err);
     free(where);
-    cJSON_Delete(json);
     return ok;
 }
 
@@ -215,6 +215,7 @@ bool dataset_load(struct dataset *data, const struct dataset_request *request, s
     free(loading.formats);
     free(loading.ranks);
     free(loading.kept_ranks);
+    json_object_free(&loading.sample);
     encoded_free(&loading.encoded);
     if (!ok)
         dataset_free(data);

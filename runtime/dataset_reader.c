@@ -161,6 +161,15 @@ static bool end_array(struct data_reader *reader, struct error *err)
     return false;
 }
 
+/* Behind a comma, or at the array's beginning, there must be an element. */
+static bool check_element(const struct data_reader *reader, struct error *err)
+{
+    char c = reader->window[reader->position];
+    return (c != ',' && c != ']') ||
+           error_set(err, "%s:%d: expected a sample %s, found '%c'; remove the comma that has none", reader->path,
+                     reader->line, reader->started ? "behind the comma" : "at the array's beginning", c);
+}
+
 static bool next_element(struct data_reader *reader, struct data_item *item, struct error *err)
 {
     if (reader->ended)
@@ -174,7 +183,7 @@ static bool next_element(struct data_reader *reader, struct data_item *item, str
         there = skip_space(reader, err);
     }
     if (there)
-        return take_element(reader, item, err);
+        return check_element(reader, err) && take_element(reader, item, err);
     return err->text[0] ? false
                         : error_set(err, "%s:%d: the file ends within its JSON array; is it truncated?", reader->path,
                                     reader->line);

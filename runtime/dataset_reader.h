@@ -8,8 +8,7 @@
 #define LORAC_DATASET_READER_H
 
 #include "data_stream.h"
-
-#include <cjson/cJSON.h>
+#include "json_object.h"
 
 struct data_reader {
     const char *path; /* the caller's */
@@ -36,9 +35,9 @@ void data_reader_close(struct data_reader *reader);
  * malformed. */
 bool data_reader_next(struct data_reader *reader, struct data_item *item, struct error *err);
 
-/* The item's JSON, tools and calls as text (json_keep_text.h); cJSON_Delete it. NULL and *err ("path:line: ...") where it is broken,
- * no UTF-8, no object, or holds what no text has: half of a surrogate pair, or the escape \u0000, at which a C string would end
- * unnoticed. (dataset_item.c) */
-cJSON *data_item_parse(const struct data_reader *reader, const struct data_item *item, struct error *err);
+/* Finds the members of the item's object, in place of what *object held; they lie in the reader's window, until its next call. False
+ * and *err where its JSON is broken, no UTF-8, or no object: the message names the line of the mistake. (dataset_item.c) */
+bool data_item_read(const struct data_reader *reader, const struct data_item *item, struct json_object *object,
+                    struct error *err);
 
 #endif

@@ -100,12 +100,8 @@ bool tokenizer_encode(struct tokenizer *t, const char *text, size_t length, bool
 /* The added token of an id whose text is not the vocabulary's, or NULL. */
 static const struct added_token *find_renamed(const struct tokenizer *t, int32_t id)
 {
-    for (int32_t i = 0; t->has_renamed && i < t->added.count; i++) {
-        if (t->added.token[i].id == id && t->added.token[i].decoded) {
-            return &t->added.token[i];
-        }
-    }
-    return NULL;
+    const struct added_token *token = added_tokens_find(&t->added, id);
+    return token && token->decoded ? token : NULL;
 }
 
 static void decode_token(struct tokenizer *t, int32_t id, bool skip_special_tokens)

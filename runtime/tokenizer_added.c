@@ -3,13 +3,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void reserve_id(struct added_tokens *added, int32_t id)
+{
+    if (id < added->ids) {
+        return;
+    }
+    int32_t ids = id + id / 4 + 64;
+    added->of_id = reallocate(added->of_id, (size_t)ids * sizeof *added->of_id, "the added tokens");
+    memset(added->of_id + added->ids, 0, (size_t)(ids - added->ids) * sizeof *added->of_id);
+    added->ids = ids;
+}
+
 void added_tokens_push(struct added_tokens *added, const struct added_token *token)
 {
-    added->token = reallocate(added->token, ((size_t)added->count + 1) * sizeof *added->token, "the added tokens");
+    if (added->count == added->capacity) {
+        added->capacity = added->capacity ? 2 * added->capacity : 64;
+        added->token = reallocate(added->token, (size_t)added->capacity * sizeof *added->token, "the added tokens");
+    }
     struct added_token *to = &added->token[added->count++];
     *to = *token;
+    reserve_id(added, token->id);
+    added->of_id[token->id] = added->count;
     to->content = allocate(token->length + 1, "an added token");
     memcpy(to->content, token->content, token->length);
+}
+
+struct added_token *added_tokens_find(const struct added_tokens *added, int32_t id)
+{
+    int32_t place = id >= 0 && id < added->ids ? added->of_id[id] : 0;
+    return place > 0 ? &added->token[place - 1] : NULL;
 }
 
 static int32_t new_node(struct added_matcher *m, unsigned char byte)
@@ -161,6 +183,7 @@ void added_tokens_free(struct added_tokens *added)
         free(added->token[i].decoded);
     }
     free(added->token);
+    free(added->of_id);
     free(added->raw.node);
     free(added->normalized.node);
     *added = (struct added_tokens){0};

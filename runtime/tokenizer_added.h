@@ -38,12 +38,17 @@ struct added_matcher {
 
 struct added_tokens {
     struct added_token *token;
-    int32_t count;
+    int32_t count, capacity;
+    int32_t *of_id; /* [ids] index + 1 of the token with this id; 0: none */
+    int32_t ids;
     struct added_matcher raw, normalized; /* against the text as it is; against the normalized text */
 };
 
-/* Appends a token; content is copied. */
+/* Appends a token, whose id no other has; content is copied. */
 void added_tokens_push(struct added_tokens *added, const struct added_token *token);
+
+/* The token of an id (-1: of none), or NULL; until the next is appended. */
+struct added_token *added_tokens_find(const struct added_tokens *added, int32_t id);
 
 /* Makes `pattern` (a token's content, normalized where that applies) a match for token `index`. Returns the token that it was a match
  * for until now, or -1. */

@@ -33,12 +33,7 @@ static bool read_token(const cJSON *object, const char *path, struct added_token
 
 static struct added_token *find_added(const struct tokenizer *t, const char *content)
 {
-    for (int32_t i = 0; i < t->added.count; i++) {
-        if (strcmp(t->added.token[i].content, content) == 0) {
-            return &t->added.token[i];
-        }
-    }
-    return NULL;
+    return added_tokens_find(&t->added, tokenizer_id(t, content)); /* every added token is in the vocabulary */
 }
 
 /* Adds the token under its id, or under the one that the vocabulary has for its content. */
@@ -234,13 +229,12 @@ bool tokenizer_complete_added(struct tokenizer *t, const struct tokenizer_config
 /* ---- what they match ---- */
 
 /* A token is decoded as what it was normalized to. */
-static void rename_token(struct tokenizer *t, struct added_token *token, struct text_view normal)
+static void rename_token(struct added_token *token, struct text_view normal)
 {
     if (normal.length != token->length || memcmp(normal.text, token->content, token->length) != 0) {
         token->decoded = allocate(normal.length + 1, "an added token");
         token->decoded_length = normal.length;
         memcpy(token->decoded, normal.text, normal.length);
-        t->has_renamed = true;
     }
 }
 
@@ -251,7 +245,7 @@ static bool insert_pattern(struct tokenizer *t, int32_t index, struct error *err
     if ((token->normalized || token->was_normalized) && !normalizer_apply(&t->normalizer, content, &normal, err)) {
         return false;
     }
-    rename_token(t, token, normal);
+    rename_token(token, normal);
     struct text_view pattern = token->normalized ? normal : content;
     struct added_matcher *matcher = token->normalized ? &t->added.normalized : &t->added.raw;
     int32_t same = added_matcher_insert(matcher, pattern.text, pattern.length, index);

@@ -8,7 +8,9 @@ enum {
     SCANNED_SYMBOLS = 48, /* longer words keep a heap */
     CACHED_BYTES = 32,
     CACHED_TOKENS = 6,
-    CACHE_SLOTS = 1 << 16,
+    SMALLEST_CACHE = 1 << 8, /* words; 16 KiB */
+    LARGEST_CACHE = 1 << 16, /* 4 MiB */
+    CACHE_GROWTH = 16,
     NO_MERGE = 0x7FFFFFFF, /* a rank above all */
 };
 
@@ -136,6 +138,15 @@ static bool may_break_at_metaspace(const struct bpe *bpe)
     return true;
 }
 
+/* An empty cache in place of the one there: what is forgotten with that is soon there again. */
+static void renew_cache(struct bpe *bpe, uint32_t slots)
+{
+    free(bpe->cache);
+    bpe->cache = allocate(slots * sizeof *bpe->cache, "the word cache");
+    bpe->cache_mask = slots - 1;
+    bpe->cached = 0;
+}
+
 bool bpe_prepare(struct bpe *bpe, struct error *err)
 {
     for (int byte = 0; byte < 256; byte++) {
@@ -157,7 +168,7 @@ bool bpe_prepare(struct bpe *bpe, struct error *err)
         merge_table_reserve(&bpe->merges, 0);
     }
     bpe->break_at_metaspace = may_break_at_metaspace(bpe);
-    bpe->cache = allocate(CACHE_SLOTS * sizeof *bpe->cache, "the word cache");
+    renew_cache(bpe, SMALLEST_CACHE);
     bpe->scratch = allocate(sizeof *bpe->scratch, "the tokenizer");
     return true;
 }
@@ -402,7 +413,7 @@ static void encode_part(struct bpe *bpe, const struct text_view *word, size_t be
     size_t length = end - begin;
     struct cached_word *slot = NULL;
     if (length <= CACHED_BYTES) {
-        slot = &bpe->cache[hash_bytes(text, length) & (CACHE_SLOTS - 1)];
+        slot = &bpe->cache[hash_bytes(text, length) & bpe->cache_mask];
         if (slot->length == length && memcmp(slot->text, text, length) == 0) {
             for (size_t i = 0; i < slot->count; i++) {
                 ids_push(ids, slot->id[i], text_view_origin(word, begin + slot->start[i]));
@@ -417,6 +428,9 @@ static void encode_part(struct bpe *bpe, const struct text_view *word, size_t be
     }
     if (slot && s->count <= CACHED_TOKENS) {
         remember_word(slot, text, length, s);
+        if (++bpe->cached > bpe->cache_mask && bpe->cached < LARGEST_CACHE) {
+            renew_cache(bpe, bpe->cached * CACHE_GROWTH);
+        }
     }
 }
 

@@ -2,7 +2,8 @@
  *
  * A word starts as its bytes (byte-level vocabularies) or its characters; then the pair of neighbours with the lowest merge rank,
  * the leftmost of equals, is joined until none is left (Sennrich et al. 2016, algorithm 1). Short words scan for the lowest rank;
- * long ones keep a heap, O(n log n). Results of short words are cached by their text in a table of fixed size.
+ * long ones keep a heap, O(n log n). Results of short words are cached by their text in a table that grows
+ * with their number up to a fixed size.
  */
 #ifndef LORAC_TOKENIZER_BPE_H
 #define LORAC_TOKENIZER_BPE_H
@@ -35,6 +36,8 @@ struct bpe {
     int32_t ascii_symbol[128];
     bool break_at_metaspace; /* no merge joins a U+2581 to what stands before it, so words may be cut there */
     struct cached_word *cache;
+    uint32_t cache_mask; /* slots - 1 */
+    uint32_t cached;     /* words put there since it has this size */
     struct bpe_scratch *scratch;
 };
 

@@ -19,7 +19,6 @@ struct tokenizer {
     bool *in_model;               /* [vocabulary.size] */
     bool *special;                /* [vocabulary.size] */
     struct added_tokens added;
-    bool has_renamed; /* some added token has `decoded` set */
     struct normalizer normalizer;
     struct pre_tokenizer pre_tokenizer;
     struct bpe bpe;

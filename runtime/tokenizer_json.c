@@ -78,6 +78,7 @@ bool json_cursor_member(struct json_cursor *cursor, bool first, struct text_buff
     }
     bool ok = json_cursor_string(cursor, name, err) && json_cursor_take(cursor, ':', err);
     text_buffer_append(name, "", 1);
+    name->length--;
     return ok;
 }
 
@@ -99,6 +100,20 @@ static bool hex4(struct json_cursor *cursor, uint32_t *value, struct error *err)
     return true;
 }
 
+/* Appends nothing where the string is only checked. */
+static void append(struct text_buffer *out, const char *text, size_t length)
+{
+    if (out) {
+        text_buffer_append(out, text, length);
+    }
+}
+
+static void append_code_point(struct text_buffer *out, uint32_t code_point)
+{
+    char bytes[4];
+    append(out, bytes, utf8_encode(code_point, bytes));
+}
+
 static bool unicode_escape(struct json_cursor *cursor, struct text_buffer *out, struct error *err)
 {
     size_t at = cursor->position;
@@ -113,16 +128,18 @@ static bool unicode_escape(struct json_cursor *cursor, struct text_buffer *out, 
             return false;
         }
         if (low >= 0xDC00 && low < 0xE000) {
-            text_buffer_append_code_point(out, 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00));
+            append_code_point(out, 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00));
             return true;
         }
     }
     if (high >= 0xD800 && high < 0xE000) {
+        cursor->position = at - 2;
         return error_set(err,
-                         "%s: \\u%04x at byte %zu of the JSON is half of a surrogate pair; the other half is missing",
-                         cursor->name, (unsigned)high, at - 2);
+                         "%s: the escape %.6s at byte %zu of the JSON is half of a surrogate pair, which is no "
+                         "character; remove it, or add the other half",
+                         cursor->name, cursor->text + at - 2, at - 2);
     }
-    text_buffer_append_code_point(out, high);
+    append_code_point(out, high);
     return true;
 }
 
@@ -138,7 +155,7 @@ static bool escape(struct json_cursor *cursor, struct text_buffer *out, struct e
     if (!found) {
         return expected(cursor, "one of \" \\ / b f n r t u behind a backslash", err);
     }
-    text_buffer_append(out, to + (found - from), 1);
+    append(out, to + (found - from), 1);
     cursor->position++;
     return true;
 }
@@ -186,10 +203,11 @@ bool json_cursor_string(struct json_cursor *cursor, struct text_buffer *out, str
         size_t plain = plain_length(text, cursor->length - cursor->position, &ascii);
         size_t valid = ascii ? plain : utf8_valid_length(text, plain);
         if (valid < plain) {
+            cursor->position += valid;
             return error_set(err, "%s: byte 0x%02X at byte %zu of the JSON is not valid UTF-8", cursor->name,
-                             (unsigned char)text[valid], cursor->position + valid);
+                             (unsigned char)text[valid], cursor->position);
         }
-        text_buffer_append(out, text, plain);
+        append(out, text, plain);
         cursor->position += plain;
         char c = cursor->position < cursor->length ? cursor->text[cursor->position] : '\0';
         if (c != '"' && c != '\\') {
@@ -229,57 +247,114 @@ bool json_cursor_integer(struct json_cursor *cursor, int64_t *value, struct erro
     return true;
 }
 
-/* A string's end, its contents unread. */
-static bool skip_string(struct json_cursor *cursor, struct error *err)
+static size_t skip_digits(struct json_cursor *cursor)
 {
-    for (cursor->position++; cursor->position < cursor->length; cursor->position++) {
-        char c = cursor->text[cursor->position];
-        if (c == '"') {
-            cursor->position++;
-            return true;
-        }
-        if (c == '\\') {
-            cursor->position++;
-        }
-    }
-    cursor->position = cursor->length;
-    return expected(cursor, "the end of a string", err);
-}
-
-static bool skip_word(struct json_cursor *cursor, struct error *err)
-{
-    size_t start = cursor->position;
-    while (cursor->position < cursor->length && cursor->text[cursor->position] != '\0' &&
-           strchr("+-.0123456789abcdefghijklmnopqrstuvwxyzE", cursor->text[cursor->position])) {
+    size_t begin = cursor->position;
+    while (cursor->position < cursor->length && cursor->text[cursor->position] >= '0' &&
+           cursor->text[cursor->position] <= '9') {
         cursor->position++;
     }
-    return cursor->position > start || expected(cursor, "a value", err);
+    return cursor->position - begin;
+}
+
+static bool skip_character(struct json_cursor *cursor, const char *any)
+{
+    char c = cursor->position < cursor->length ? cursor->text[cursor->position] : '\0';
+    bool there = c && strchr(any, c);
+    cursor->position += there;
+    return there;
+}
+
+/* -? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)? */
+static bool skip_number(struct json_cursor *cursor, struct error *err)
+{
+    skip_character(cursor, "-");
+    bool ok = skip_character(cursor, "0") || skip_digits(cursor) > 0;
+    if (ok && skip_character(cursor, ".")) {
+        ok = skip_digits(cursor) > 0;
+    }
+    if (ok && skip_character(cursor, "eE")) {
+        skip_character(cursor, "+-");
+        ok = skip_digits(cursor) > 0;
+    }
+    return ok || expected(cursor, "a digit", err);
+}
+
+/* A value that holds no others. */
+static bool skip_scalar(struct json_cursor *cursor, struct error *err)
+{
+    static const char *const words[] = {"null", "true", "false"};
+    char c = json_cursor_peek(cursor);
+    if (c == '"') {
+        return json_cursor_string(cursor, NULL, err);
+    }
+    if (c == '-' || (c >= '0' && c <= '9')) {
+        return skip_number(cursor, err);
+    }
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        size_t length = strlen(words[i]);
+        if (cursor->length - cursor->position >= length &&
+            memcmp(cursor->text + cursor->position, words[i], length) == 0) {
+            cursor->position += length;
+            return true;
+        }
+    }
+    return expected(cursor, "a value", err);
+}
+
+/* The brackets that are open, each by what closes it. */
+struct nesting {
+    char closing[DEEPEST_NESTING];
+    size_t depth;
+};
+
+/* Where a member comes next, its name and colon. */
+static bool skip_name(struct json_cursor *cursor, const struct nesting *nesting, struct error *err)
+{
+    return nesting->closing[nesting->depth - 1] == ']' ||
+           (json_cursor_string(cursor, NULL, err) && json_cursor_take(cursor, ':', err));
+}
+
+static bool open_bracket(struct json_cursor *cursor, struct nesting *nesting, struct error *err)
+{
+    if (nesting->depth == DEEPEST_NESTING) {
+        return error_set(err,
+                         "%s: expected arrays and objects nested at most %d deep, found deeper ones at byte %zu of "
+                         "the JSON; make it flatter, or leave that part out",
+                         cursor->name, DEEPEST_NESTING, cursor->position);
+    }
+    nesting->closing[nesting->depth++] = cursor->text[cursor->position++] == '[' ? ']' : '}';
+    return json_cursor_peek(cursor) == nesting->closing[nesting->depth - 1] || skip_name(cursor, nesting, err);
+}
+
+/* Behind a value or an opening bracket: closes what ends here, and takes the comma in front of the next value. */
+static bool close_brackets(struct json_cursor *cursor, struct nesting *nesting, struct error *err)
+{
+    while (nesting->depth > 0 && json_cursor_peek(cursor) == nesting->closing[nesting->depth - 1]) {
+        cursor->position++;
+        nesting->depth--;
+    }
+    bool more;
+    return nesting->depth == 0 || (json_cursor_more(cursor, nesting->closing[nesting->depth - 1], false, &more, err) &&
+                                   skip_name(cursor, nesting, err));
 }
 
 bool json_cursor_skip(struct json_cursor *cursor, struct error *err)
 {
-    int depth = 0;
+    struct nesting nesting = {.depth = 0};
     do {
         char c = json_cursor_peek(cursor);
-        if (c == '[' || c == '{') {
-            if (++depth > DEEPEST_NESTING) {
-                return error_set(err, "%s: the JSON is nested more than %d deep", cursor->name, DEEPEST_NESTING);
-            }
-            cursor->position++;
-        } else if (depth > 0 && (c == ']' || c == '}')) {
-            depth--;
-            cursor->position++;
-        } else if (depth > 0 && (c == ',' || c == ':')) {
-            cursor->position++;
-            continue;
-        } else if (c == '"') {
-            if (!skip_string(cursor, err)) {
-                return false;
-            }
-        } else if (!skip_word(cursor, err)) {
+        bool opens = c == '[' || c == '{';
+        if (!(opens ? open_bracket(cursor, &nesting, err) : skip_scalar(cursor, err))) {
             return false;
         }
-    } while (depth > 0);
+        if (opens && json_cursor_peek(cursor) != nesting.closing[nesting.depth - 1]) {
+            continue;
+        }
+        if (!close_brackets(cursor, &nesting, err)) {
+            return false;
+        }
+    } while (nesting.depth > 0);
     return true;
 }
 

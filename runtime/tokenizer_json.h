@@ -30,17 +30,17 @@ bool json_cursor_take(struct json_cursor *cursor, char wanted, struct error *err
 bool json_cursor_more(struct json_cursor *cursor, char closing, bool first, bool *more, struct error *err);
 
 /* The same for objects: *more tells whether a member follows, and then its name is in *name (in place of what that held), a NUL
- * behind it, and the cursor stands before its value. */
+ * behind it that does not count, and the cursor stands before its value. */
 bool json_cursor_member(struct json_cursor *cursor, bool first, struct text_buffer *name, bool *more,
                         struct error *err);
 
-/* Appends the string's characters to `out`. */
+/* Appends the string's characters to `out`; NULL: the string is only checked. */
 bool json_cursor_string(struct json_cursor *cursor, struct text_buffer *out, struct error *err);
 
 /* A whole number within int64_t. */
 bool json_cursor_integer(struct json_cursor *cursor, int64_t *value, struct error *err);
 
-/* Any value, unread; nested at most 512 deep. */
+/* Any value, unread but checked to be well-formed, its strings too; nested at most 512 deep. */
 bool json_cursor_skip(struct json_cursor *cursor, struct error *err);
 
 /* Nothing but white space may follow. */

@@ -64,14 +64,7 @@ static bool read_sections(struct tokenizer *t, struct json_cursor *cursor, cJSON
 {
     struct text_buffer key = {0};
     bool more, first = true, ok = json_cursor_take(cursor, '{', err);
-    while (ok && (ok = json_cursor_more(cursor, '}', first, &more, err)) && more) {
-        key.length = 0;
-        first = false;
-        ok = json_cursor_string(cursor, &key, err) && json_cursor_take(cursor, ':', err);
-        if (!ok) {
-            break;
-        }
-        text_buffer_append(&key, "", 1);
+    for (; ok && (ok = json_cursor_member(cursor, first, &key, &more, err)) && more; first = false) {
         if (strcmp(key.data, "model") == 0) {
             ok = *has_model ? error_set(err, "%s: 'model' stands twice", cursor->name)
                             : tokenizer_load_model(t, cursor, err);

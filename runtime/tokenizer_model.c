@@ -11,13 +11,10 @@ static bool load_vocabulary(struct vocabulary *vocabulary, struct json_cursor *c
     struct text_buffer text = {0};
     struct error cause;
     bool more, first = true, ok = json_cursor_take(cursor, '{', err);
-    while (ok && (ok = json_cursor_more(cursor, '}', first, &more, err)) && more) {
+    for (; ok && (ok = json_cursor_member(cursor, first, &text, &more, err)) && more; first = false) {
         int64_t id = 0;
-        text.length = 0;
-        first = false;
-        ok = json_cursor_string(cursor, &text, err) && json_cursor_take(cursor, ':', err) &&
-             json_cursor_integer(cursor, &id, err);
-        if (ok && !vocabulary_append(vocabulary, id, text.data ? text.data : "", text.length, &cause)) {
+        ok = json_cursor_integer(cursor, &id, err);
+        if (ok && !vocabulary_append(vocabulary, id, text.data, text.length, &cause)) {
             ok = error_set(err, "%s: model.vocab: %s", cursor->name, cause.text);
         }
     }
@@ -74,14 +71,7 @@ static bool load_parts(struct tokenizer *t, struct json_cursor *cursor, cJSON *f
     struct text_buffer key = {0};
     bool more, first = true, has_vocabulary = false, has_merges = false, merges_wait = false;
     bool ok = json_cursor_take(cursor, '{', err);
-    while (ok && (ok = json_cursor_more(cursor, '}', first, &more, err)) && more) {
-        key.length = 0;
-        first = false;
-        ok = json_cursor_string(cursor, &key, err) && json_cursor_take(cursor, ':', err);
-        text_buffer_append(&key, "", 1);
-        if (!ok) {
-            break;
-        }
+    for (; ok && (ok = json_cursor_member(cursor, first, &key, &more, err)) && more; first = false) {
         if (strcmp(key.data, "vocab") == 0) {
             ok = has_vocabulary ? error_set(err, "%s: model.vocab stands twice", cursor->name)
                                 : load_vocabulary(&t->vocabulary, cursor, err);

@@ -11,8 +11,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct error err = {0};
     struct json_cursor cursor = json_cursor_begin("input", (const char *)data, size);
     if (chat_messages_read(&cursor, &messages, &err) && json_cursor_end(&cursor, &err)) {
-        for (size_t i = 0; i < messages.count; i++)
-            CHECK(messages.item[i].role && messages.item[i].content);
+        for (size_t i = 0; i < messages.count; i++) {
+            const struct chat_message *message = &messages.item[i];
+            CHECK(message->role && message->content && strlen(message->content) <= message->length);
+            CHECK(!message->tool_calls || message->tool_calls_length > 0);
+        }
     } else {
         CHECK(err.text[0]);
     }

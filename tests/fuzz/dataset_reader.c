@@ -1,4 +1,4 @@
-/* The items of a data file: every item lies within the file, in order, and is an object or is refused with its place. */
+/* The items of a data file: every item lies within the file, in order, and is an object whose members lie within it, or is refused with its place. */
 #include "dataset_reader.h"
 #include "support/input_file.h"
 
@@ -11,6 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct error err = {0};
     struct data_reader reader;
     struct data_item item;
+    struct json_object object = {0};
     size_t end = 0;
     if (!data_reader_open(&reader, input_file(data, size), &err)) {
         CHECK(err.text[0]);
@@ -20,10 +21,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CHECK(item.offset >= end && item.line >= 1);
         end = item.offset + item.size;
         CHECK(reader.stream.unpacker || (end <= size && memcmp(item.text, data + item.offset, item.size) == 0));
-        cJSON *json = data_item_parse(&reader, &item, &err);
-        CHECK(json ? cJSON_IsObject(json) : err.text[0] != '\0');
-        cJSON_Delete(json);
+        CHECK(data_item_read(&reader, &item, &object, &err) || err.text[0]);
+        for (size_t i = 0; i < object.count; i++)
+            CHECK(object.member[i].value.text > item.text &&
+                  object.member[i].value.text + object.member[i].value.length < item.text + item.size);
     }
+    json_object_free(&object);
     data_reader_close(&reader);
     return 0;
 }

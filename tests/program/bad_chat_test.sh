@@ -11,7 +11,7 @@ test_broken_messages_are_refused() {
     refuse_messages ': expected an array of messages, or an object with "messages", found nothing' ''
     refuse_messages ": JSON ends early, at byte 1, where '{' was expected" '['
     refuse_messages ": the conversation is empty" '[]'
-    refuse_messages ': expected "messages", found none' '{}'
+    refuse_messages ': expected an array of messages under "messages", found nothing' '{}'
     refuse_messages ': expected an array of messages, or an object with "messages", found a string' '"hi"'
     refuse_messages ": messages[0].role: expected a string, found nothing" '[{"content":"hi"}]'
     refuse_messages ": messages[1].content: expected a string, found a number" '[{"role":"user","content":"hi"},{"role":"user","content":3}]'
@@ -52,25 +52,11 @@ test_flags_of_turns_are_checked() {
 test_unusual_orders_of_turns_are_rendered() {
     printf '%s\n' '{"messages":[{"role":"system","content":"a"},{"role":"user","content":"b"},{"role":"system","content":"c"},{"role":"assistant","content":"d"}]}' \
         '{"messages":[{"role":"assistant","content":"a"},{"role":"user","content":"b"},{"role":"assistant","content":"c"}]}' >"$work/data.jsonl"
-    succeed "$(program demo)" preview --model "$data/demo/model" --data "$work/data.jsonl"
-    expect_equal "$(cat "$work/out")" "---- $work/data.jsonl:1: 23 tokens, 2 trained
-<|im_start|>system
-a<|im_end|>
-<|im_start|>user
-b<|im_end|>
-<|im_start|>system
-c<|im_end|>
-<|im_start|>assistant
->>>d<|im_end|><<<
----- $work/data.jsonl:2: 28 tokens, 4 trained
-<|im_start|>system
-You are a friendly assistant.<|im_end|>
-<|im_start|>assistant
->>>a<|im_end|><<<
-<|im_start|>user
-b<|im_end|>
-<|im_start|>assistant
->>>c<|im_end|><<<"
+    succeed "$(program demo)" preview --model "$data/demo/model" --data "$work/data.jsonl" --shuffle false
+    expect_equal "$(sed 's/,"tokens":.*//' "$work/out")" \
+        '{"place":"'"$work"'/data.jsonl:1","text":"<|im_start|>system\na<|im_end|>\n<|im_start|>user\nb<|im_end|>\n<|im_start|>system\nc<|im_end|>\n<|im_start|>assistant\nd<|im_end|>"
+{"place":"'"$work"'/data.jsonl:2","text":"<|im_start|>system\nYou are a friendly assistant.<|im_end|>\n<|im_start|>assistant\na<|im_end|>\n<|im_start|>user\nb<|im_end|>\n<|im_start|>assistant\nc<|im_end|>"'
+    expect_equal "$(grep -o '"trained":true' "$work/out" | wc -l)" 6
 }
 
 # Colours appear on a terminal alone: `script` gives the program one, on machines that have any (a bare chroot has not).
@@ -90,7 +76,7 @@ refuse_line() {
 }
 
 test_broken_lines_of_tokenize_are_refused() {
-    refuse_line 'expected "messages", found none' '{}'
+    refuse_line 'expected an array of messages under "messages", found nothing' '{}'
     refuse_line "no token has id 1024; ids go up to 1023" '[1024]' --decode
 }
 

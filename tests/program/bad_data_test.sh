@@ -32,17 +32,18 @@ test_empty_files_are_refused() {
     refuse_data ": the file holds no samples" '[\n]\n'
 }
 
+one_line="; a line must hold one whole JSON object, or the file one JSON array"
+
 test_broken_json_is_told_by_line() {
-    one_line="; a line must hold one whole JSON object, or the file one JSON array"
-    refuse_data ":2: broken JSON at character 11 of the sample$one_line" '{"text":"a"}\n{"text":"b"\n{"text":"c"}\n'
-    refuse_data ":2: broken JSON at character 1 of the sample$one_line" '{"text":"a"}\nhello\n'
-    refuse_data ":1: broken JSON at character 13 of the sample$one_line" '{"text":"a"}{"text":"b"}\n'
-    refuse_data ":1: broken JSON at character 1 of the sample$one_line" '{\n  "text": "a"\n}\n'
-    refuse_data ":3: broken JSON at character 12 of the sample$one_line" '\n{"text":"a"}\r\n{"text":"b"\r\n'
-    refuse_data ":2: broken JSON at character 9 of the sample" '[{"text":"a"},\n{"text":}]'
+    refuse_data ":2: JSON ends early, at byte 11, where ',' or '}' was expected$one_line" '{"text":"a"}\n{"text":"b"\n{"text":"c"}\n'
+    refuse_data ":2: expected '{' at byte 0 of the JSON, found 'h'$one_line" '{"text":"a"}\nhello\n'
+    refuse_data ":1: expected the end at byte 12 of the JSON, found '{'$one_line" '{"text":"a"}{"text":"b"}\n'
+    refuse_data ":1: JSON ends early, at byte 1, where a string was expected$one_line" '{\n  "text": "a"\n}\n'
+    refuse_data ":3: JSON ends early, at byte 12, where ',' or '}' was expected$one_line" '\n{"text":"a"}\r\n{"text":"b"\r\n'
+    refuse_data ":2: expected a value at byte 8 of the JSON, found '}'" '[{"text":"a"},\n{"text":}]'
     refuse_data ":2: the file ends within its JSON array; is it truncated?" '[{"text":"a"},\n{"text":"b"}'
     refuse_data ":2: expected nothing behind the array's ']', found more text" '[{"text":"a"}]\n{"text":"b"}'
-    refuse_data ":1: expected a JSON object as sample, found a plain value" '"text"\n'
+    refuse_data ":1: expected a JSON object as sample, found a string" '"text"\n'
     refuse_data ":1: expected a JSON object as sample, found an array" '[["text"]]'
 }
 
@@ -50,15 +51,14 @@ test_bytes_that_are_no_text_are_told_by_line() {
     refuse_data ":2: byte 0xFF at offset 22 of the file is not valid UTF-8 text; save the file as UTF-8" '{"text":"a"}\n{"text":"\377"}\n'
     refuse_data ":2: byte 0x00 at offset 22 of the file is not valid UTF-8 text; save the file as UTF-8" '{"text":"a"}\n{"text":"\000"}\n'
     refuse_data ":1: byte 0xFF at offset 0 of the file is not valid UTF-8 text; save the file as UTF-8" '\377\376{\000"\000'
-    refuse_data ":2: the character \\u0000 cannot be trained on; remove it" '{"text":"a"}\n{"text":"\\u0000"}\n'
 }
 
 # Half a pair is what cutting a text in the middle of an emoji leaves; a whole pair is a character.
 test_lone_surrogates_are_refused() {
-    half="is half of a surrogate pair, which is no character; remove it"
-    refuse_data ":2: the escape \\ud83d $half" '{"text":"a"}\n{"text":"\\ud83d"}\n'
-    refuse_data ":1: the escape \\uDE00 $half" '{"text":"a\\uDE00b"}\n'
-    refuse_data ":3: the escape \\ud83d $half" '[{"text":\n"a"},\n{"text":"\\ud83d\\u0041"}]'
+    half="of the JSON is half of a surrogate pair, which is no character; remove it, or add the other half"
+    refuse_data ":2: the escape \\ud83d at byte 9 $half$one_line" '{"text":"a"}\n{"text":"\\ud83d"}\n'
+    refuse_data ":1: the escape \\uDE00 at byte 10 $half$one_line" '{"text":"a\\uDE00b"}\n'
+    refuse_data ":3: the escape \\ud83d at byte 9 $half" '[{"text":\n"a"},\n{"text":"\\ud83d\\u0041"}]'
     printf '{"text":"\\ud83d\\ude00"}\n' >"$work/escaped.jsonl"
     printf '{"text":"\360\237\230\200"}\n' >"$work/plain.jsonl"
     for file in escaped plain; do

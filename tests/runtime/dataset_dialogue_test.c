@@ -95,6 +95,43 @@ static void test_roles_have_many_names_in_sharegpt(void **state)
                         "assistant)");
 }
 
+/* As in Python; and what each string holds comes to the tokens whole. */
+static void test_strings_and_members_are_pythons(void **state)
+{
+    struct fixture *f = *state;
+    load(f,
+         "{\"text\":1,\"messages\":[{\"role\":\"assistant\",\"content\":\"a\"}],\"messages\":[{\"role\":7,\"content\":"
+         "\"b\",\"role\":\"assistant\",\"content\":\"c\",\"tool_call_id\":null}]}\n"
+         "{\"messages\":[{\"role\":\"assistant\",\"content\":[\"d\",{\"text\":\"e\"}],\"from\":\"human\"}]}\n");
+    expect_sample(f, 0, "{assistant\n[c}]");
+    expect_sample(f, 1, "{assistant\n[de}]");
+    dataset_free(&f->data);
+    load(f, "{\"text\":\"a\\u0000b\"}\n");
+    int32_t ids[4], labels[4];
+    assert_int_equal(f->data.sample[0].tokens, 5);
+    dataset_free(&f->data);
+    load(f, "{\"input_ids\":[0,65]}\n");
+    assert_true(dataset_read(&f->data, 0, ids, labels, &f->err));
+    assert_int_equal(ids[0], 0);
+}
+
+static void test_members_of_messages_are_checked(void **state)
+{
+    struct fixture *f = *state;
+    assert_string_equal(mistake(f, "{\"messages\":[{\"role\":\"tool\",\"content\":\"a\",\"tool_call_id\":7}]}"),
+                        "data.jsonl:1: messages[0].tool_call_id: expected a string, found a number");
+    assert_string_equal(mistake(f, "{\"messages\":[{\"role\":\"user\\u0000x\",\"content\":\"a\"}]}"),
+                        "data.jsonl:1: messages[0].role: expected a name, found one with a NUL character");
+    assert_string_equal(mistake(f, "{\"messages\":[{\"role\":\"assistant\",\"content\":\"a\",\"thinking\":7}]}"),
+                        "data.jsonl:1: messages[0].thinking: expected a string, found a number");
+    assert_string_equal(mistake(f, "{\"conversations\":[{\"from\":\"human\",\"value\":\"a\"},"
+                                   "{\"from\":\"function_call\",\"value\":\"{}\"}]}"),
+                        "data.jsonl:1: conversations[1].from: expected who speaks, found 'function_call'; write the "
+                        "call as \"tool_calls\": [{\"name\": ..., \"arguments\": {...}}] of a turn from \"gpt\"");
+    assert_string_equal(mistake(f, "{\"messages\":[7]}"),
+                        "data.jsonl:1: messages[0]: expected an object with role and content, found a number");
+}
+
 static void test_history_is_pairs(void **state)
 {
     struct fixture *f = *state;
@@ -165,6 +202,8 @@ int main(void)
         TEST(test_a_completion_of_messages_is_trained),
         TEST(test_prompt_and_completion_are_alike),
         TEST(test_roles_have_many_names_in_sharegpt),
+        TEST(test_strings_and_members_are_pythons),
+        TEST(test_members_of_messages_are_checked),
         TEST(test_history_is_pairs),
         TEST(test_fields_may_have_other_names),
         cmocka_unit_test(test_every_field_has_its_own_name),

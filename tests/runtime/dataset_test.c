@@ -277,23 +277,35 @@ static void test_broken_files_are_named_by_line(void **state)
 {
     struct fixture *f = *state;
     assert_string_equal(mistake(f, "{\"text\":\"a\"}\n{\"text\": b}\n"),
-                        "data.jsonl:2: broken JSON at character 10 of the sample" ONE_LINE);
+                        "data.jsonl:2: expected a value at byte 9 of the JSON, found 'b'" ONE_LINE);
     assert_string_equal(mistake(f, "{\"text\":\"a\"} {}\n"),
-                        "data.jsonl:1: broken JSON at character 14 of the sample" ONE_LINE);
+                        "data.jsonl:1: expected the end at byte 13 of the JSON, found '{'" ONE_LINE);
     assert_string_equal(mistake(f, "[{\"text\":\"a\"},\n{\"text\":\n]\n"),
-                        "data.jsonl:3: broken JSON at character 10 of the sample");
+                        "data.jsonl:3: expected a value at byte 9 of the JSON, found ']'");
     assert_string_equal(mistake(f, "[{\"text\":\"a\"},\n"),
                         "data.jsonl:2: the file ends within its JSON array; is it truncated?");
+    assert_string_equal(mistake(f, "[{\"text\":\"a\"}\n,,{\"text\":\"b\"}]"),
+                        "data.jsonl:2: expected a sample behind the comma, found ','; remove the comma that has none");
+    assert_string_equal(mistake(f, "[{\"text\":\"a\"},\n]"),
+                        "data.jsonl:2: expected a sample behind the comma, found ']'; remove the comma that has none");
+    assert_string_equal(mistake(f, "[\n\n,{\"text\":\"a\"}]"), "data.jsonl:3: expected a sample at the array's "
+                                                               "beginning, found ','; remove the comma that has none");
+    assert_string_equal(mistake(f, "[{\"text\":\"a\"}\n{\"text\":\"b\"}]"),
+                        "data.jsonl:2: expected the end at byte 13 of the JSON, found '{'");
+    assert_string_equal(mistake(f, "{\"input_ids\":[1,,2]}"),
+                        "data.jsonl:1: expected a value at byte 16 of the JSON, found ','" ONE_LINE);
+    assert_string_equal(mistake(f, "{\"input_ids\":[1,2,]}"),
+                        "data.jsonl:1: expected a value at byte 18 of the JSON, found ']'" ONE_LINE);
+    assert_string_equal(mistake(f, "{\"text\":\"a\tb\"}"),
+                        "data.jsonl:1: expected the string to go on (control characters must be escaped) at byte 10 of "
+                        "the JSON, found byte 0x09" ONE_LINE);
     assert_string_equal(mistake(f, "[{\"text\":\"a\"}]\nx"),
                         "data.jsonl:2: expected nothing behind the array's ']', found "
                         "more text");
     assert_string_equal(
         mistake(f, "{\"text\":\"\xff\"}\n"),
         "data.jsonl:1: byte 0xFF at offset 9 of the file is not valid UTF-8 text; save the file as UTF-8");
-    assert_string_equal(mistake(f, "{\"text\":\"a\\u0000\"}\n"),
-                        "data.jsonl:1: the character \\u0000 cannot be trained on; remove it");
-    assert_string_equal(mistake(f, "\"text\"\n"),
-                        "data.jsonl:1: expected a JSON object as sample, found a plain value");
+    assert_string_equal(mistake(f, "\"text\"\n"), "data.jsonl:1: expected a JSON object as sample, found a string");
 }
 
 static void test_empty_files_are_an_error(void **state)

@@ -64,8 +64,8 @@ static void test_what_has_no_place_is_refused(void **state)
          "}",
          "data.jsonl:1: message 1: tool_calls: the chat format 'chatml' knows no calls of tools"},
         {"{\"messages\":[{\"role\":\"assistant\",\"content\":\"a\",\"function_call\":{\"name\":\"f\"}}]}",
-         "data.jsonl:1: messages[0].function_call: no chat format here has a place for it; take it out, or put it into "
-         "the content"},
+         "data.jsonl:1: messages[0].function_call: no chat format here has a place for it; write calls as "
+         "\"tool_calls\": [{\"name\": ..., \"arguments\": {...}}]"},
         {"{\"messages\":[{\"role\":\"assistant\",\"content\":\"a\",\"reasoning\":\"hm\"}]}",
          "data.jsonl:1: message 1: reasoning_content: the chat format 'chatml' has no place for thoughts; take them "
          "out, or put them into the content"},

@@ -274,7 +274,8 @@ static void tokenize_mistakes(void **state)
          "escaped) was "
          "expected"},
         {"\"\\ud800x\"\n", false,
-         "line 1 of the input: \\ud800 at byte 1 of the JSON is half of a surrogate pair; the other half is missing"},
+         "line 1 of the input: the escape \\ud800 at byte 1 of the JSON is half of a surrogate pair, which is no "
+         "character; remove it, or add the other half"},
         {"\"\xFF\"\n", false, "line 1 of the input: byte 0xFF at byte 1 of the JSON is not valid UTF-8"},
         {"\"a\" 1\n", false, "line 1 of the input: expected the end at byte 4 of the JSON, found '1'"},
         {"[]\n", false, "line 1 of the input: the conversation is empty"},

@@ -66,7 +66,7 @@ static void messages_that_cannot_be_read(void **state)
         {&qwen2_5_format, "[" USER ", {\"role\": 7}]", "here: messages[1].role: expected a string, found a number"},
         {&qwen2_5_format, "[{\"role\": \"user\"}]", "here: messages[0].content: expected a string, found nothing"},
         {&qwen2_5_format, "[{\"role\": \"user\", \"content\": null}]",
-         "here: messages[0].content: expected a string, found nothing"},
+         "here: messages[0].content: expected a string, found null"},
         {&qwen2_5_format, "[{\"role\": \"user\", \"content\": 3}]",
          "here: messages[0].content: expected a string, found a number"},
         {&qwen2_5_format, "[{\"role\": \"user\", \"content\": {}}]",
@@ -80,7 +80,7 @@ static void messages_that_cannot_be_read(void **state)
         {&qwen3_format, "[" USER "," CALL("{}") "]", "here: messages[1].tool_calls: expected a list, found an object"},
         {&qwen3_format, "{\"tools\": {\"a\": 1}, \"messages\": [" USER "]}",
          "here: tools: expected a list, found an object"},
-        {&qwen3_format, "{\"tools\": []}", "here: expected \"messages\", found none"},
+        {&qwen3_format, "{\"tools\": []}", "here: expected an array of messages under \"messages\", found nothing"},
     };
     expect_messages(cases, sizeof cases / sizeof *cases);
 }

@@ -143,7 +143,8 @@ static const struct {
      "\": 0}, \"merges\": []}}",
      NULL, "tokenizer.json: byte 0xFF at byte 22 of the JSON is not valid UTF-8"},
     {"{\"model\": {\"vocab\": {\"\\ud800x\": 0}, \"merges\": []}}", NULL,
-     "tokenizer.json: \\ud800 at byte 22 of the JSON is half of a surrogate pair; the other half is missing"},
+     "tokenizer.json: the escape \\ud800 at byte 22 of the JSON is half of a surrogate pair, which is no character; "
+     "remove it, or add the other half"},
     {"{" MODEL ", \"normalizer\": {\"type\": \"Prepend\", \"prepend\": \"\xC3"
      "\"}}",
      NULL, "tokenizer.json: byte 0xC3 at byte 128 of the JSON is not valid UTF-8"},
@@ -233,7 +234,9 @@ static void deeply_nested(void **state)
     }
     text_buffer_append(&json, "}", 2);
     load(json.data, NULL, message);
-    assert_string_equal(message, "tokenizer.json: the JSON is nested more than 512 deep");
+    assert_string_equal(
+        message, "tokenizer.json: expected arrays and objects nested at most 512 deep, found deeper ones at byte 608 "
+                 "of the JSON; make it flatter, or leave that part out");
     text_buffer_free(&json);
 }
 
