@@ -21,8 +21,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CHECK(item.offset >= end && item.line >= 1);
         end = item.offset + item.size;
         CHECK(reader.stream.unpacker || (end <= size && memcmp(item.text, data + item.offset, item.size) == 0));
-        CHECK(data_item_read(&reader, &item, &object, &err) || err.text[0]);
-        for (size_t i = 0; i < object.count; i++)
+        bool ok = data_item_read(&reader, &item, &object, &err);
+        CHECK(ok || err.text[0]);
+        for (size_t i = 0; ok && i < object.count; i++)
             CHECK(object.member[i].value.text > item.text &&
                   object.member[i].value.text + object.member[i].value.length < item.text + item.size);
     }
