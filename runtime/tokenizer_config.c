@@ -18,7 +18,7 @@ bool tokenizer_read_file(const char *path, struct text_buffer *out, bool *missin
     }
     size_t got = 1;
     while (got > 0 && out->length <= LARGEST_FILE) {
-        text_buffer_reserve(out, 1 << 20);
+        text_buffer_reserve(out, 1 << 12); /* twice what is there, where that is more */
         got = fread(out->data + out->length, 1, out->capacity - out->length, file);
         out->length += got;
     }
