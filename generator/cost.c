@@ -1,6 +1,6 @@
 /* Cost pass: floating-point operations and bytes of every operation, per token (attention at its mean over a full row).
  */
-#include "graph.h"
+#include "cost.h"
 
 #include <string.h>
 
@@ -95,7 +95,7 @@ static void cost_operation(const struct plan *plan, const struct graph *graph, s
         if (op->operands[i].value < 0)
             continue;
         const struct value *value = &graph->values[op->operands[i].value];
-        op->bytes_per_token += value->width * 4.0 * (op->operands[i].access == ACCESS_UPDATE ? 2 : 1);
+        op->bytes_per_token += (double)value_bytes(value) * (op->operands[i].access == ACCESS_UPDATE ? 2 : 1);
         width = value->width > width ? value->width : width;
     }
     if (product) {
@@ -115,42 +115,81 @@ static void cost_operation(const struct plan *plan, const struct graph *graph, s
     }
 }
 
-static void cost_graph(const struct plan *plan, struct graph *graph, int window)
+/* Operations and bytes a second; see cost.h. fp16 is three products of bfloat16. */
+static const double BF16_RATE = 1.5e12, FP16_RATE = 0.5e12, FLOAT_RATE = 0.25e12, MEMORY_RATE = 30e9;
+
+static double seconds_of(const struct plan *plan, const struct operation *op)
 {
-    for (int i = 0; i < graph->count; i++)
-        cost_operation(plan, graph, &graph->operations[i], window);
+    const struct recipe_train *train = &plan->recipe.train;
+    double tokens = plan->graph->max_tokens, rate = FLOAT_RATE;
+    if (product_of(plan->graph, op->kernel))
+        rate = train->bf16 ? BF16_RATE : train->fp16 ? FP16_RATE : FLOAT_RATE;
+    double computing = op->flops * tokens / rate;
+    double moving = (op->bytes_per_token * tokens + op->bytes_fixed) / MEMORY_RATE;
+    return computing > moving ? computing : moving;
 }
 
-static double sum_flops(const struct graph *graph, int from, int to)
+static void cost_graph(const struct plan *plan, struct graph *graph, int window)
+{
+    for (int i = 0; i < graph->count; i++) {
+        cost_operation(plan, graph, &graph->operations[i], window);
+        graph->operations[i].seconds = seconds_of(plan, &graph->operations[i]);
+    }
+}
+
+void cost_operations(struct plan *plan)
+{
+    struct graph_plan *graph = plan->graph;
+    for (int i = 0; i < graph->kind_count; i++)
+        cost_graph(plan, &graph->kinds[i].graph, graph->kinds[i].window);
+    for (int i = 0; i < graph->extend_count; i++)
+        cost_graph(plan, &graph->extends[i].graph, graph->extends[i].window);
+    cost_graph(plan, &graph->head, 0);
+}
+
+static double sum_seconds(const struct graph *graph, bool again)
+{
+    double sum = 0;
+    for (int i = 0; i < graph->count; i++)
+        sum += graph->operations[i].again == again ? graph->operations[i].seconds : 0;
+    return sum;
+}
+
+static double sum_flops(const struct graph *graph, int from, int to, bool again)
 {
     double sum = 0;
     for (int i = from; i < to; i++)
-        sum += graph->operations[i].flops;
+        sum += graph->operations[i].again == again ? graph->operations[i].flops : 0;
     return sum;
+}
+
+static void add_graph(struct cost_totals *cost, const struct graph *graph, int count)
+{
+    cost->forward_flops += count * sum_flops(graph, 0, graph->forward_count, false);
+    cost->backward_flops += count * sum_flops(graph, graph->forward_count, graph->count, false);
+    cost->recompute_flops += count * sum_flops(graph, graph->forward_count, graph->count, true);
+    cost->seconds += count * sum_seconds(graph, false);
+    cost->recompute_seconds += count * sum_seconds(graph, true);
+}
+
+struct cost_totals cost_totals(const struct plan *plan)
+{
+    const struct model_config *model = &plan->recipe.model;
+    struct cost_totals cost = {.decode_bytes = (double)plan->graph->memory.weights};
+    for (int i = 0; i < plan->graph->kind_count; i++)
+        add_graph(&cost, &plan->graph->kinds[i].graph, plan->graph->kinds[i].count);
+    add_graph(&cost, &plan->graph->head, 1);
+    if (!model->tie_word_embeddings) /* one row of the embedding, not all of it */
+        cost.decode_bytes -= (double)model->vocab_size * model->hidden_size *
+                             (plan->recipe.train.bf16 || plan->recipe.train.fp16 ? 2 : 4);
+    return cost;
 }
 
 bool cost_pass(struct plan *plan, struct messages *messages)
 {
     (void)messages;
-    struct graph_plan *graph = plan->graph;
-    struct cost_totals *cost = &graph->cost;
-    *cost = (struct cost_totals){.decode_bytes = (double)graph->memory.weights};
-    for (int i = 0; i < graph->kind_count; i++) {
-        struct layer_kind *kind = &graph->kinds[i];
-        struct graph *layer = &kind->graph;
-        cost_graph(plan, layer, kind->window);
-        cost->forward_flops += kind->count * sum_flops(layer, 0, layer->forward_count);
-        cost->backward_flops += kind->count * sum_flops(layer, layer->forward_count, layer->count);
-        cost->recompute_flops += kind->recompute ? kind->count * sum_flops(layer, 0, layer->recompute_count) : 0;
-    }
-    for (int i = 0; i < graph->extend_count; i++)
-        cost_graph(plan, &graph->extends[i].graph, graph->extends[i].window);
-    cost_graph(plan, &graph->head, 0);
-    cost->forward_flops += sum_flops(&graph->head, 0, graph->head.forward_count);
-    cost->backward_flops += sum_flops(&graph->head, graph->head.forward_count, graph->head.count);
-    if (!plan->recipe.model.tie_word_embeddings) /* one row of the embedding, not all of it */
-        cost->decode_bytes -= (double)plan->recipe.model.vocab_size * plan->recipe.model.hidden_size *
-                              (plan->recipe.train.bf16 || plan->recipe.train.fp16 ? 2 : 4);
+    cost_operations(plan);
+    plan->graph->cost = cost_totals(plan);
     return true;
 }
 
@@ -159,8 +198,8 @@ static void dump_graph(const struct graph *graph, const char *name, int count, F
     fprintf(out, "%s x %d\n", name, count);
     for (int i = 0; i < graph->count; i++) {
         const struct operation *op = &graph->operations[i];
-        fprintf(out, "    %-32s %12.0f FLOP/token  %10.0f bytes/token  %12.0f bytes/call\n", op->kernel, op->flops,
-                op->bytes_per_token, op->bytes_fixed);
+        fprintf(out, "    %-32s %12.0f FLOP/token  %10.0f bytes/token  %12.0f bytes/call%s\n", op->kernel, op->flops,
+                op->bytes_per_token, op->bytes_fixed, op->again ? "  again" : "");
     }
 }
 

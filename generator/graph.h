@@ -3,8 +3,8 @@
  * A decoder layer is described once per *kind*: layers that carry the same adapters, slide over the same window and
  * stand in the same relation to the lowest adapter are alike and share one generated function. A kind's graph lists its
  * forward operations and then its backward operations; a value that only forward operations touch is scratch, one that
- * crosses into the backward operations is saved (or, where the schedule recomputes the layer, scratch with a longer
- * life).
+ * crosses into the backward operations is saved. Where the schedule has a layer compute values again instead
+ * (recompute.h), those forward operations stand once more among the backward ones, on scratch of their own.
  */
 #ifndef LORAC_GRAPH_H
 #define LORAC_GRAPH_H
@@ -20,15 +20,17 @@ struct operand {
     enum access access;
 };
 
-enum { MAX_OPERANDS = 24, MAX_OPERATIONS = 64, MAX_VALUES = 64 };
+enum { MAX_OPERANDS = 24, MAX_OPERATIONS = 64, MAX_VALUES = 128 };
 
 struct operation {
     char kernel[64]; /* "matmul_qkv_proj_fwd" */
     struct operand operands[MAX_OPERANDS];
     int count;
     unsigned wanted; /* of a kernel of graph_plan.variants: which one */
+    bool again;      /* a forward operation that the backward pass runs once more */
     double flops;    /* per token */
     double bytes_per_token, bytes_fixed;
+    double seconds; /* of a full micro-batch, on the machine that cost.h assumes */
 };
 
 enum storage {
@@ -44,6 +46,7 @@ struct value {
     int width;           /* columns */
     enum dtype dtype;
     bool gradient; /* a gradient, so never saved */
+    bool again;    /* what the backward pass computes again of the forward value of the same name */
     enum storage storage;
     int first, last; /* operations that write it first and touch it last */
     long column;     /* scratch: offset in columns (times rows times 4 bytes) */
@@ -54,11 +57,16 @@ struct graph {
     int value_count;
     struct operation operations[MAX_OPERATIONS];
     int count;
-    int forward_count;   /* operations [0, forward_count) are the forward pass */
-    int recompute_count; /* operations [0, recompute_count) are what the backward pass needs again when it recomputes */
+    int forward_count; /* operations [0, forward_count) are the forward pass */
     long scratch_columns;
-    long saved_columns;
+    long saved_bytes; /* per token */
 };
+
+/* Bytes of one row of a value. */
+static inline long value_bytes(const struct value *value)
+{
+    return (long)value->width * (long)dtype_size(value->dtype);
+}
 
 /* Layers whose modules carry the same adapters. */
 struct adapter_set {
@@ -69,12 +77,12 @@ struct adapter_set {
 };
 
 struct layer_kind {
-    char name[48];       /* "frozen", "lowest", "passing", "adapted" */
+    char name[48];       /* "frozen", "lowest", "passing", "adapted"; "adapted_lean" keeps less than "adapted" */
     int adapter_set;     /* index, or -1: none */
     int window;          /* sliding window in tokens, 0: all */
     bool trains;         /* some gradient exists in this kind of layer */
     bool input_gradient; /* and goes on to the layer below */
-    bool recompute;      /* the backward pass runs the forward pass again instead of reading saved values */
+    bool recompute;      /* the backward pass computes some forward values again instead of reading saved ones */
     int *layers;
     int count;
     struct graph graph;
@@ -125,7 +133,20 @@ struct memory_totals {
 
 struct cost_totals {
     double forward_flops, backward_flops, recompute_flops, decode_bytes;
+    double seconds;           /* of a full micro-batch's training but for what is computed again (cost.h) */
+    double recompute_seconds; /* and that */
 };
+
+/* One way to divide between memory and time, as the schedule found it. */
+struct memory_choice {
+    const char *setting; /* of gradient_checkpointing: "true", "false", "auto" */
+    double budget;  /* the memory_budget with which "auto" chooses it; 0: it does so without one, or is not "auto" */
+    long long peak; /* train_peak with it */
+    double flops, seconds; /* of what is computed again: per token, and of a full micro-batch */
+    bool chosen;
+};
+
+enum { MAX_CHOICES = 8 };
 
 struct graph_plan {
     struct adapter_set *sets;
@@ -141,10 +162,12 @@ struct graph_plan {
     struct product products[PRODUCTS];
     struct lora_kernel loras[MAX_LORA_KERNELS];
     int lora_count;
-    bool variants[FAMILIES][MAX_WANTED]; /* which backward kernels of each family some layer calls */
-    int max_tokens;                      /* rows of the training arena: batch x max_length, rounded up to 16 */
-    int head_rows;                       /* rows of a logits block */
-    int prompt_rows;                     /* rows of a prompt chunk */
+    bool variants[FAMILIES][MAX_WANTED];       /* which backward kernels of each family some layer calls */
+    int max_tokens;                            /* rows of the training arena: batch x max_length, rounded up to 16 */
+    int head_rows;                             /* rows of a logits block */
+    int prompt_rows;                           /* rows of a prompt chunk */
+    struct memory_choice choices[MAX_CHOICES]; /* ascending in peak */
+    int choice_count;
     struct memory_totals memory;
     struct cost_totals cost;
 };

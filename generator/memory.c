@@ -1,13 +1,20 @@
 /* Memory pass: one arena with fixed offsets. Scratch values whose lives overlap lie side by side, the others share. */
 #include "memory.h"
+#include "../runtime/footprint.h"
 
 #include <stdlib.h>
 
-enum { ROW_STEP = 16, MAX_HEAD_ROWS = 512, LOGITS_BYTES = 256 << 20, MAX_PROMPT_ROWS = 256 };
+enum { ROW_STEP = 16, MAX_HEAD_ROWS = 512, LOGITS_BYTES = 256 << 20, MAX_PROMPT_ROWS = 256, USUAL_THREADS = 8 };
 
 static bool overlap(const struct value *a, const struct value *b)
 {
     return a->first <= b->last && b->first <= a->last;
+}
+
+/* A column is four bytes wide. */
+static long columns_of(const struct value *value)
+{
+    return (value_bytes(value) + 3) / 4;
 }
 
 /* First column at which `value` fits beside every placed value that lives at the same time. */
@@ -20,8 +27,8 @@ static long first_fit(const struct graph *graph, const bool *placed, const struc
             const struct value *other = &graph->values[i];
             if (!placed[i] || !overlap(value, other))
                 continue;
-            if (column < other->column + other->width && other->column < column + value->width) {
-                column = other->column + other->width;
+            if (column < other->column + columns_of(other) && other->column < column + columns_of(value)) {
+                column = other->column + columns_of(other);
                 moved = true;
             }
         }
@@ -36,14 +43,14 @@ static int largest_unplaced(const struct graph *graph, const bool *placed)
         const struct value *value = &graph->values[i];
         if (value->storage != STORE_SCRATCH || value->first < 0 || placed[i])
             continue;
-        if (best < 0 || value->width > graph->values[best].width)
+        if (best < 0 || columns_of(value) > columns_of(&graph->values[best]))
             best = i;
     }
     return best;
 }
 
 /* Largest first, each at the lowest place that is free during its life. */
-static void place_scratch(struct graph *graph)
+void place_scratch(struct graph *graph)
 {
     bool placed[MAX_VALUES] = {false};
     graph->scratch_columns = 0;
@@ -51,8 +58,8 @@ static void place_scratch(struct graph *graph)
         struct value *value = &graph->values[i];
         value->column = first_fit(graph, placed, value);
         placed[i] = true;
-        if (value->column + value->width > graph->scratch_columns)
-            graph->scratch_columns = value->column + value->width;
+        if (value->column + columns_of(value) > graph->scratch_columns)
+            graph->scratch_columns = value->column + columns_of(value);
     }
 }
 
@@ -115,43 +122,79 @@ static long long dora_norm_bytes(const struct plan *plan)
     return elements * 4;
 }
 
-static void plan_rows(struct plan *plan)
+int memory_tokens(int samples, int max_length)
+{
+    return round_up(samples * max_length, ROW_STEP);
+}
+
+static int head_rows(const struct plan *plan, int tokens)
+{
+    long rows = LOGITS_BYTES / (4L * plan->recipe.model.vocab_size);
+    rows = rows < ROW_STEP ? ROW_STEP : rows > MAX_HEAD_ROWS ? MAX_HEAD_ROWS : rows / ROW_STEP * ROW_STEP;
+    return rows < tokens ? (int)rows : tokens;
+}
+
+void memory_rows(struct plan *plan)
 {
     struct graph_plan *graph = plan->graph;
     const struct recipe_train *train = &plan->recipe.train;
-    graph->max_tokens = round_up(train->per_device_train_batch_size * train->max_length, ROW_STEP);
-    long rows = LOGITS_BYTES / (4L * plan->recipe.model.vocab_size);
-    rows = rows < ROW_STEP ? ROW_STEP : rows > MAX_HEAD_ROWS ? MAX_HEAD_ROWS : rows / ROW_STEP * ROW_STEP;
-    graph->head_rows = rows < graph->max_tokens ? (int)rows : graph->max_tokens;
+    graph->max_tokens = memory_tokens(train->per_device_train_batch_size, train->max_length);
+    graph->head_rows = head_rows(plan, graph->max_tokens);
     graph->prompt_rows = round_up(plan->recipe.max_context, ROW_STEP);
     if (graph->prompt_rows > MAX_PROMPT_ROWS)
         graph->prompt_rows = MAX_PROMPT_ROWS;
 }
 
-static long long max_scratch(const struct graph_plan *graph)
+/* The residual stream: the input of every layer that trains, that of the head, and the gradient. */
+static long long input_bytes(const struct plan *plan, int tokens)
 {
-    long long most = (long long)graph->head_rows * graph->head.scratch_columns;
-    for (int i = 0; i < graph->kind_count; i++) {
-        long long size = (long long)graph->max_tokens * graph->kinds[i].graph.scratch_columns;
-        most = size > most ? size : most;
-    }
-    return most * 4;
+    const struct graph_plan *graph = plan->graph;
+    long long training_layers = 0;
+    for (int i = 0; i < graph->kind_count; i++)
+        training_layers += graph->kinds[i].trains ? graph->kinds[i].count : 0;
+    return 4LL * plan->recipe.model.hidden_size * tokens * (training_layers + 1 + (graph->final_gradient ? 1 : 0));
+}
+
+static long long scratch_bytes(const struct plan *plan, int tokens, long columns)
+{
+    long long head = 4LL * head_rows(plan, tokens) * plan->graph->head.scratch_columns;
+    long long layers = 4LL * tokens * columns;
+    return layers > head ? layers : head;
+}
+
+/* What does not depend on the micro-batch. */
+static long long standing_bytes(const struct plan *plan)
+{
+    return memory_weight_bytes(plan) + 4 * adapter_bytes(plan) + dora_norm_bytes(plan);
+}
+
+long long memory_train_peak(const struct plan *plan, int tokens, long long kept_bytes, long scratch_columns)
+{
+    return standing_bytes(plan) + kept_bytes * tokens + input_bytes(plan, tokens) +
+           scratch_bytes(plan, tokens, scratch_columns);
+}
+
+long long memory_beside_plan(const struct plan *plan)
+{
+    return (long long)runtime_footprint(plan->recipe.model.vocab_size, USUAL_THREADS);
 }
 
 static void sum_training(struct plan *plan)
 {
     struct graph_plan *graph = plan->graph;
     struct memory_totals *memory = &graph->memory;
-    long long row = plan->recipe.model.hidden_size * 4LL, training_layers = 0;
-    memory->saved = 0;
+    long long kept = 0;
+    long columns = 0;
     for (int i = 0; i < graph->kind_count; i++) {
         const struct layer_kind *kind = &graph->kinds[i];
-        training_layers += kind->trains ? kind->count : 0;
-        memory->saved += (long long)kind->count * kind->graph.saved_columns * graph->max_tokens * 4;
+        kept += kind->count * (long long)kind->graph.saved_bytes;
+        columns = kind->graph.scratch_columns > columns ? kind->graph.scratch_columns : columns;
     }
-    memory->inputs = row * graph->max_tokens * (training_layers + 1 + (graph->final_gradient ? 1 : 0));
-    memory->scratch = max_scratch(graph);
+    memory->saved = kept * graph->max_tokens;
+    memory->inputs = input_bytes(plan, graph->max_tokens);
+    memory->scratch = scratch_bytes(plan, graph->max_tokens, columns);
     memory->logits = (long long)graph->head_rows * plan->recipe.model.vocab_size * 4;
+    memory->train_peak = memory_train_peak(plan, graph->max_tokens, kept, columns);
 }
 
 static void sum_generation(struct plan *plan)
@@ -170,9 +213,7 @@ static void sum_generation(struct plan *plan)
 void memory_plan(struct plan *plan)
 {
     struct graph_plan *graph = plan->graph;
-    plan_rows(plan);
-    for (int i = 0; i < graph->kind_count; i++)
-        place_scratch(&graph->kinds[i].graph);
+    memory_rows(plan);
     for (int i = 0; i < graph->extend_count; i++)
         place_scratch(&graph->extends[i].graph);
     place_scratch(&graph->head);
@@ -182,8 +223,6 @@ void memory_plan(struct plan *plan)
     memory->dora_norms = dora_norm_bytes(plan);
     sum_training(plan);
     sum_generation(plan);
-    memory->train_peak =
-        memory->weights + 4 * memory->adapters + memory->dora_norms + memory->saved + memory->inputs + memory->scratch;
 }
 
 bool memory_pass(struct plan *plan, struct messages *messages)
@@ -205,7 +244,7 @@ static void dump_scratch(const struct graph *graph, const char *name, int rows, 
         const struct value *value = &graph->values[i];
         if (value->storage == STORE_SCRATCH && value->first >= 0)
             fprintf(out, "    columns %6ld to %6ld  %-16s operations %d to %d\n", value->column,
-                    value->column + value->width - 1, value->name, value->first, value->last);
+                    value->column + columns_of(value) - 1, value->name, value->first, value->last);
     }
 }
 

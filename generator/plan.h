@@ -5,7 +5,7 @@
  *   placement     placement.c          lora.*            -> struct placement (which module of which layer carries what)
  *   graph         graph.c              placement         -> forward operations of each kind of layer
  *   backward      backward.c           graph             -> backward operations, only those that some adapter needs
- *   schedule      schedule.c           both              -> keep or recompute, and each value's lifetime
+ *   schedule      schedule.c           both              -> what each layer keeps, what it computes again (recompute.h)
  *   memory        memory.c             lifetimes         -> offsets in the arena, the peak
  *   cost          cost.c               all               -> FLOPs and bytes of every operation
  *   emission      emit.c               all, as JSON      -> templates -> text
@@ -81,7 +81,7 @@ struct recipe_train {
     long long max_samples;
     bool shuffle, assistant_only_loss, packing;
     enum { CHECKPOINTING_OFF, CHECKPOINTING_ON, CHECKPOINTING_AUTO } gradient_checkpointing;
-    double memory_budget; /* bytes; 0: none */
+    double memory_budget; /* bytes; 0: none. Where it stands alone, gradient_checkpointing is CHECKPOINTING_AUTO */
     cJSON *data_fields;   /* {"messages": "dialog"}: the members of struct data_fields that are mapped; or NULL */
 };
 

@@ -18,6 +18,23 @@ static cJSON *memory_json(const struct memory_totals *memory)
     return json;
 }
 
+/* What `info` shows beside what was chosen: {setting, budget, peak, flops_share, time_share, chosen}. */
+static cJSON *choices_json(const struct graph_plan *graph)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (int i = 0; i < graph->choice_count; i++) {
+        const struct memory_choice *choice = &graph->choices[i];
+        cJSON *json = cJSON_CreateObject();
+        cJSON_AddStringToObject(json, "setting", choice->setting);
+        cJSON_AddNumberToObject(json, "budget", choice->budget);
+        cJSON_AddNumberToObject(json, "peak", (double)choice->peak);
+        add_recompute_shares(json, graph, choice->flops, choice->seconds);
+        cJSON_AddBoolToObject(json, "chosen", choice->chosen);
+        cJSON_AddItemToArray(list, json);
+    }
+    return list;
+}
+
 static cJSON *cost_json(const struct plan *plan)
 {
     const struct cost_totals *cost = &plan->graph->cost;
@@ -25,6 +42,8 @@ static cJSON *cost_json(const struct plan *plan)
     cJSON_AddNumberToObject(json, "forward_flops", cost->forward_flops);
     cJSON_AddNumberToObject(json, "backward_flops", cost->backward_flops);
     cJSON_AddNumberToObject(json, "recompute_flops", cost->recompute_flops);
+    cJSON_AddNumberToObject(json, "seconds", cost->seconds);
+    cJSON_AddNumberToObject(json, "recompute_seconds", cost->recompute_seconds);
     cJSON_AddNumberToObject(json, "decode_bytes", cost->decode_bytes);
     cJSON_AddNumberToObject(json, "trained_parameters", (double)plan->placement.trained);
     cJSON_AddNumberToObject(json, "frozen_parameters", (double)plan->placement.frozen);
@@ -78,6 +97,7 @@ cJSON *plan_to_json(const struct plan *plan)
     cJSON_AddItemToObject(json, "head", head_json(plan));
     cJSON_AddItemToObject(json, "scratch", scratch_json(plan));
     cJSON_AddItemToObject(json, "memory", memory_json(&plan->graph->memory));
+    cJSON_AddItemToObject(json, "choices", choices_json(plan->graph));
     cJSON_AddItemToObject(json, "cost", cost_json(plan));
     add_text(json, "adapter_config", placement_adapter_config(plan));
     add_text(json, "placement", placement_table(plan));

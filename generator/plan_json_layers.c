@@ -1,6 +1,8 @@
 #include "plan_json_parts.h"
+#include "recompute.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,13 +133,15 @@ static char *upper(char *text)
     return text;
 }
 
-/* "LOWEST_DQKV_AT": the column of scratch where a value of that kind of layer begins (free() it). */
+/* "LOWEST_DQKV_AT", or "LOWEST_QKV_AGAIN_AT" of what is computed again: the column of scratch where a value of that kind of layer
+ * begins (free() it). */
 static char *column_constant(const char *prefix, const struct value *value)
 {
-    return upper(format_text("%s_%s_at", prefix, value->name));
+    return upper(format_text("%s_%s%s_at", prefix, value->name, value->again ? "_again" : ""));
 }
 
-/* One function's worth of operations: the values it names, what it points to, and the calls in order. */
+/* One function's worth of operations: the values it names, what it points to, and the calls in order. Of several that run again
+ * the first says for what (not_kept), and what follows them goes_on. */
 static cJSON *function_json(const struct graph *graph, const char *prefix, int from, int to)
 {
     static const char *const storages[] = {
@@ -159,8 +163,12 @@ static cJSON *function_json(const struct graph *graph, const char *prefix, int f
         saved |= value->storage == STORE_SAVED;
     }
     for (int i = from; i < to; i++) {
-        cJSON_AddItemToArray(operations, operation_json(&graph->operations[i]));
-        flops += graph->operations[i].flops;
+        cJSON *operation = operation_json(&graph->operations[i]);
+        const bool again = graph->operations[i].again, before = i > from && graph->operations[i - 1].again;
+        add_text(operation, "not_kept", again && !before ? recomputed_names(graph, i) : format_text("%s", ""));
+        cJSON_AddBoolToObject(operation, "goes_on", before && !again);
+        cJSON_AddItemToArray(operations, operation);
+        flops += graph->operations[i].again ? 0 : graph->operations[i].flops;
     }
     cJSON_AddItemToObject(json, "values", values);
     cJSON_AddItemToObject(json, "operations", operations);
@@ -233,10 +241,30 @@ static void add_set_name(const struct plan *plan, cJSON *json, int set)
     cJSON_AddStringToObject(json, "set", set < 0 ? "" : plan->graph->sets[set].name);
 }
 
-/* Whether recomputing stops before the forward pass is through. */
-static bool is_cut(const struct layer_kind *kind)
+static double share(double part, double whole)
 {
-    return kind->recompute && kind->graph.recompute_count < kind->graph.forward_count;
+    return whole > 0 ? round(part / whole * 1e4) / 1e4 : 0;
+}
+
+void add_recompute_shares(cJSON *json, const struct graph_plan *graph, double flops, double seconds)
+{
+    const struct cost_totals *cost = &graph->cost;
+    cJSON_AddNumberToObject(json, "flops_share", share(flops, cost->forward_flops + cost->backward_flops));
+    cJSON_AddNumberToObject(json, "time_share", share(seconds, cost->seconds));
+}
+
+static void add_recomputed(cJSON *json, const struct graph_plan *plan, const struct layer_kind *kind)
+{
+    double flops = 0, seconds = 0;
+    for (int i = 0; i < kind->graph.count; i++)
+        if (kind->graph.operations[i].again) {
+            flops += kind->graph.operations[i].flops;
+            seconds += kind->graph.operations[i].seconds;
+        }
+    cJSON_AddBoolToObject(json, "recompute", kind->recompute);
+    add_text(json, "recomputed", recomputed_names(&kind->graph, -1));
+    cJSON_AddNumberToObject(json, "recompute_flops", flops);
+    add_recompute_shares(json, plan, kind->count * flops, kind->count * seconds);
 }
 
 cJSON *kinds_json(const struct plan *plan)
@@ -251,15 +279,13 @@ cJSON *kinds_json(const struct plan *plan)
         cJSON_AddNumberToObject(json, "window", kind->window);
         cJSON_AddBoolToObject(json, "trains", kind->trains);
         cJSON_AddBoolToObject(json, "input_gradient", kind->input_gradient);
-        cJSON_AddBoolToObject(json, "recompute", kind->recompute);
-        cJSON_AddNumberToObject(json, "recompute_count", graph->recompute_count);
-        cJSON_AddBoolToObject(json, "cut", is_cut(kind));
+        add_recomputed(json, plan->graph, kind);
         cJSON_AddNumberToObject(json, "count", kind->count);
         cJSON_AddItemToObject(json, "layers", layers_json(kind->layers, kind->count));
         cJSON_AddItemToObject(json, "stretches", stretches_json(kind->layers, kind->count));
         cJSON_AddItemToObject(json, "saved", saved_json(graph));
         cJSON_AddItemToObject(json, "columns", columns_json(graph, kind->name));
-        cJSON_AddNumberToObject(json, "saved_columns", (double)graph->saved_columns);
+        cJSON_AddNumberToObject(json, "saved_bytes", (double)graph->saved_bytes);
         cJSON_AddNumberToObject(json, "scratch_columns", (double)graph->scratch_columns);
         cJSON_AddItemToObject(json, "forward", function_json(graph, kind->name, 0, graph->forward_count));
         cJSON_AddItemToObject(json, "backward", function_json(graph, kind->name, graph->forward_count, graph->count));
@@ -312,8 +338,6 @@ cJSON *runs_json(const struct plan *plan)
         cJSON_AddNumberToObject(json, "first", layer);
         cJSON_AddNumberToObject(json, "last", last);
         cJSON_AddBoolToObject(json, "trains", kind->trains);
-        cJSON_AddBoolToObject(json, "recompute", kind->recompute);
-        cJSON_AddBoolToObject(json, "cut", is_cut(kind));
         cJSON_AddItemToArray(list, json);
         layer = last + 1;
     }

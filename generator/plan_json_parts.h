@@ -30,6 +30,10 @@ cJSON *extends_json(const struct plan *plan);
 cJSON *runs_json(const struct plan *plan);
 cJSON *head_json(const struct plan *plan);
 
+/* flops_share and time_share: what is computed again, as parts of all other operations of a micro-batch and of their time, to four
+ * digits. */
+void add_recompute_shares(cJSON *json, const struct graph_plan *graph, double flops, double seconds);
+
 /* The largest scratch of all kinds and the head: {rows = "MAX_TOKENS", columns = "ADAPTED_COLUMNS"}. */
 cJSON *scratch_json(const struct plan *plan);
 

@@ -255,6 +255,13 @@ static int default_context(const struct recipe *recipe)
     return recipe->train.max_length > usual ? recipe->train.max_length : usual;
 }
 
+/* Who sets a budget wants a plan that fits, unless the recipe says which. */
+static bool leaves_checkpointing_open(const struct recipe *recipe, const cJSON *table)
+{
+    const cJSON *section = cJSON_GetObjectItemCaseSensitive(table, "train");
+    return recipe->train.memory_budget > 0 && !cJSON_GetObjectItemCaseSensitive(section, "gradient_checkpointing");
+}
+
 bool schema_read(struct recipe *recipe, const cJSON *table, struct messages *messages)
 {
     static const char *const needed[][2] = {{"model", "for example model = hf_config \"DIR/config.json\""},
@@ -275,6 +282,8 @@ bool schema_read(struct recipe *recipe, const cJSON *table, struct messages *mes
         recipe->lora.init_lora_weights = format_text("true");
     if (recipe->max_context == 0)
         recipe->max_context = default_context(recipe);
+    if (leaves_checkpointing_open(recipe, table))
+        recipe->train.gradient_checkpointing = CHECKPOINTING_AUTO;
     check_together(recipe, table, messages);
     return messages->count == before;
 }

@@ -1,25 +1,27 @@
 /* info: what the program is and what it will need, before anything runs. */
 #include "commands.h"
+#include "footprint.h"
 #include "json_file.h"
 #include "machine.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What a run needs besides the plan: the program with its libraries, the tokenizer (its tables grow with the vocabulary), the
- * data's tokens and each thread's buffers and stack. Chosen to cover the peaks that `tokenize` reached
- * with the tokenizers of Qwen2.5, Llama 3 and Mistral (9 to 32 MB). */
 static size_t runtime_bytes(const struct program *program)
 {
-    enum { BASE = 4 << 20, PER_TOKEN = 128, PER_THREAD = 2 << 20 };
-    return BASE + (size_t)program->model.vocab_size * PER_TOKEN + (size_t)available_cores() * PER_THREAD;
+    return runtime_footprint(program->model.vocab_size, available_cores());
 }
 
 /* The adapters, their gradients and AdamW's two moments. */
+static size_t train_peak_with(const struct program *program, size_t arena)
+{
+    return program->memory.weights + 4 * program->memory.adapters + arena + runtime_bytes(program);
+}
+
 static size_t train_peak(const struct program *program)
 {
-    const struct memory_plan *memory = &program->memory;
-    return memory->weights + 4 * memory->adapters + memory->saved + memory->scratch + runtime_bytes(program);
+    return train_peak_with(program, program->memory.saved + program->memory.scratch);
 }
 
 static size_t generate_peak(const struct program *program)
@@ -55,11 +57,47 @@ static cJSON *memory_json(const struct program *program)
     return json;
 }
 
+static cJSON *layers_json(const struct program *program)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (int i = 0; i < program->layer_plans; i++) {
+        const struct layer_plan *layer = &program->layers[i];
+        cJSON *json = cJSON_CreateObject();
+        cJSON_AddStringToObject(json, "kind", layer->kind);
+        cJSON_AddNumberToObject(json, "layers", layer->layers);
+        cJSON_AddNumberToObject(json, "kept_a_layer", (double)layer->kept);
+        cJSON_AddStringToObject(json, "computed_again", layer->again);
+        cJSON_AddNumberToObject(json, "flops_share", layer->flops_share);
+        cJSON_AddNumberToObject(json, "time_share", layer->time_share);
+        cJSON_AddItemToArray(list, json);
+    }
+    return list;
+}
+
+static cJSON *choices_json(const struct program *program)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (int i = 0; i < program->choice_count; i++) {
+        const struct checkpointing_choice *choice = &program->choices[i];
+        cJSON *json = cJSON_CreateObject();
+        cJSON_AddStringToObject(json, "gradient_checkpointing", choice->setting);
+        if (choice->budget > 0)
+            cJSON_AddNumberToObject(json, "memory_budget", (double)choice->budget);
+        cJSON_AddNumberToObject(json, "train_peak", (double)train_peak_with(program, choice->arena));
+        cJSON_AddNumberToObject(json, "flops_share", choice->flops_share);
+        cJSON_AddNumberToObject(json, "time_share", choice->time_share);
+        cJSON_AddBoolToObject(json, "chosen", choice->chosen);
+        cJSON_AddItemToArray(list, json);
+    }
+    return list;
+}
+
 static cJSON *cost_json(const struct cost_plan *cost)
 {
     cJSON *json = cJSON_CreateObject();
     cJSON_AddNumberToObject(json, "forward_flops_per_token", cost->forward_flops);
     cJSON_AddNumberToObject(json, "backward_flops_per_token", cost->backward_flops);
+    cJSON_AddNumberToObject(json, "recompute_flops_per_token", cost->recompute_flops);
     cJSON_AddNumberToObject(json, "decode_bytes_per_token", cost->decode_bytes);
     return json;
 }
@@ -101,6 +139,8 @@ static void print_json(const struct program *program)
     cJSON_AddNumberToObject(json, "trained_parameters", (double)program->cost.trained_parameters);
     cJSON_AddNumberToObject(json, "frozen_parameters", (double)program->cost.frozen_parameters);
     cJSON_AddItemToObject(json, "memory", memory_json(program));
+    cJSON_AddItemToObject(json, "layers", layers_json(program));
+    cJSON_AddItemToObject(json, "checkpointing_choices", choices_json(program));
     cJSON_AddItemToObject(json, "cost", cost_json(&program->cost));
     cJSON_AddItemToObject(json, "usable_instruction_sets", backends_json(program));
     char *text = json_print(json);
@@ -170,15 +210,51 @@ static void print_memory(const struct program *program)
     print_bytes("generate, peak", generate_peak(program), "with the KV cache at its capacity");
 }
 
+static void print_share(double share)
+{
+    printf("%8.1f %%", 100 * share);
+}
+
+/* What is kept, what is computed again for it, and the alternatives. */
+static void print_checkpointing(const struct program *program)
+{
+    if (program->layer_plans == 0)
+        return;
+    printf("\nkept from forward to backward       a layer  again: FLOP      time  of a step's\n");
+    for (int i = 0; i < program->layer_plans; i++) {
+        const struct layer_plan *layer = &program->layers[i];
+        printf("  %3d %-22s %9.2f MiB", layer->layers, layer->kind, (double)layer->kept / 0x1p20);
+        print_share(layer->flops_share);
+        print_share(layer->time_share);
+        printf("  %s\n", *layer->again ? layer->again : "-");
+    }
+    printf("\ngradient_checkpointing  memory_budget    train, peak  again: FLOP      time  of a step's, estimated\n");
+    for (int i = 0; i < program->choice_count; i++) {
+        const struct checkpointing_choice *choice = &program->choices[i];
+        char budget[32] = "";
+        if (choice->budget > 0)
+            snprintf(budget, sizeof budget, "\"%.1fMiB\"", ceil((double)choice->budget / 0x1p20 * 10) / 10);
+        printf("%c %-18s %16s %10.1f MiB", choice->chosen ? '*' : ' ', choice->setting, budget,
+               (double)train_peak_with(program, choice->arena) / 0x1p20);
+        print_share(choice->flops_share);
+        print_share(choice->time_share);
+        printf("\n");
+    }
+    printf("* this program\n");
+}
+
 static void print_human(const struct program *program)
 {
     const struct cost_plan *cost = &program->cost;
     print_model(program);
     fputs(program->placement, stdout);
     print_memory(program);
+    print_checkpointing(program);
     printf("\ncost\n");
     printf("  %-22s %9.2f MFLOP a token\n", "forward", cost->forward_flops / 1e6);
     printf("  %-22s %9.2f MFLOP a token, without what no adapter needs\n", "backward", cost->backward_flops / 1e6);
+    if (cost->recompute_flops > 0)
+        printf("  %-22s %9.2f MFLOP a token\n", "computed again", cost->recompute_flops / 1e6);
     printf("  %-22s %9.2f MB read a token, the KV cache apart\n", "decode", cost->decode_bytes / 1e6);
     printf("  %-22s %9lld\n", "trained parameters", cost->trained_parameters);
     printf("  %-22s %9lld\n", "frozen parameters", cost->frozen_parameters);

@@ -74,8 +74,28 @@ struct memory_plan {
     size_t generate_scratch, kv_cache;
 };
 
+/* What the layers of a kind keep, and what they compute again instead. Shares are of a whole micro-batch's operations, and of its
+ * time as the generator estimates it, without what is computed again: more than 1 is possible. */
+struct layer_plan {
+    const char *kind; /* "adapted" */
+    int layers;
+    size_t kept;                    /* bytes, one layer, T at its maximum; the layer's input is not counted */
+    const char *again;              /* "normed, act": the values that are computed again, "" for none */
+    double flops_share, time_share; /* of computing them again in all these layers */
+};
+
+/* One way to choose, whether it was chosen or not. */
+struct checkpointing_choice {
+    const char *setting; /* of gradient_checkpointing: "true", "false" or "auto" */
+    size_t budget;       /* the memory_budget with which "auto" chooses it; 0: without one, or it is not "auto" */
+    size_t arena;        /* saved + scratch with it */
+    double flops_share, time_share;
+    bool chosen;
+};
+
 struct cost_plan {
     double forward_flops, backward_flops; /* per trained token, attention at full max_length */
+    double recompute_flops;               /* and what is computed again */
     double decode_bytes;                  /* read per generated token, KV cache apart */
     long long trained_parameters, frozen_parameters;
 };
@@ -97,6 +117,10 @@ struct program {
     int adapter_groups;
 
     struct memory_plan memory;
+    const struct layer_plan *layers; /* of the layers that train */
+    int layer_plans;
+    const struct checkpointing_choice *choices; /* ascending in memory */
+    int choice_count;
     struct cost_plan cost;
 
     const struct backend *const *backends; /* best first; usable() tells which this machine can run */

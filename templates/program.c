@@ -129,6 +129,28 @@ static const char placement[] =
 //@ end
     ;
 
+//@ local arena = plan.memory.saved + plan.memory.inputs + plan.memory.scratch + plan.memory.dora_norms
+//@ local layer_plans = 0
+//@ for _, kind in ipairs(plan.kinds) do layer_plans = layer_plans + (kind.trains and 1 or 0) end
+//@ if layer_plans > 0 then
+/* What is kept from forward to backward, what is computed again, and what else could have been chosen. */
+static const struct layer_plan layer_plans[] = {
+//@   for _, kind in ipairs(plan.kinds) do
+//@     if kind.trains then
+    {.kind = "$(kind.name)", .layers = $(kind.count), .kept = $(kind.saved_bytes * plan.max_tokens), .again = "$(kind.recomputed)",
+     .flops_share = $(c_double(kind.flops_share)), .time_share = $(c_double(kind.time_share))},
+//@     end
+//@   end
+};
+
+static const struct checkpointing_choice choices[] = {
+//@   for _, choice in ipairs(plan.choices) do
+    {.setting = "$(choice.setting)", .budget = $(choice.budget), .arena = $(choice.peak - plan.memory.train_peak + arena),
+     .flops_share = $(c_double(choice.flops_share)), .time_share = $(c_double(choice.time_share)), .chosen = $(tostring(choice.chosen))},
+//@   end
+};
+
+//@ end
 /* Best first. */
 static const struct backend *const backends[] = {
 #if defined(__x86_64__)
@@ -248,9 +270,16 @@ const struct program program = {
         .generate_scratch = $(plan.memory.generate_scratch),
         .kv_cache = $(plan.memory.kv_cache),
     },
+//@ if layer_plans > 0 then
+    .layers = layer_plans,
+    .layer_plans = sizeof layer_plans / sizeof *layer_plans,
+    .choices = choices,
+    .choice_count = sizeof choices / sizeof *choices,
+//@ end
     .cost = {
         .forward_flops = $(c_double(plan.cost.forward_flops)),
-        .backward_flops = $(c_double(plan.cost.backward_flops + plan.cost.recompute_flops)),
+        .backward_flops = $(c_double(plan.cost.backward_flops)),
+        .recompute_flops = $(c_double(plan.cost.recompute_flops)),
         .decode_bytes = $(c_double(plan.cost.decode_bytes)),
         .trained_parameters = $(plan.cost.trained_parameters),
         .frozen_parameters = $(plan.cost.frozen_parameters),

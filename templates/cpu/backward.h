@@ -1,6 +1,10 @@
 /* The backward pass, and only as much of it as some adapter needs: dx, the gradient of the residual stream, is led from the
  * last layer down to the lowest one that trains. No gradient of a frozen weight exists. Every function here is called by all
  * threads.
+//@ if plan.cost.recompute_flops > 0 then
+ *
+ * What a layer has not kept is computed again just before it is read, by the same operations as in forward.h.
+//@ end
  */
 #ifndef LORAC_BACKWARD_H
 #define LORAC_BACKWARD_H
@@ -12,7 +16,7 @@
 //@   local b = kind.backward
 //@   if kind.trains then
 //@     local goes = kind.input_gradient and "dx goes on to the layer below" or "the lowest adapters: no gradient goes below"
-/* $(comma(math.floor(b.flops / 1000))) kFLOP per token; $(goes). */
+/* $(comma(math.floor(b.flops / 1000))) kFLOP per token$(kind.recompute and ", and " .. comma(math.floor(kind.recompute_flops / 1000)) .. " again" or ""); $(goes). */
 static void $(kind.name)_layer_bwd(struct device *s, int layer)
 {
 //@     if b.uses_weights then
@@ -36,6 +40,8 @@ static void $(kind.name)_layer_bwd(struct device *s, int layer)
     const float *x = s->input[layer];
 //@       elseif v.name == "dx" then
     float *dx = s->dx;
+//@       elseif v.name == "out" then
+    float *out = s->input[layer + 1]; /* read no more: a place for what comes with it */
 //@       elseif v.storage == "saved" then
     const float *$(v.name) = keep->$(v.name);
 //@       else
@@ -43,7 +49,15 @@ static void $(kind.name)_layer_bwd(struct device *s, int layer)
 //@       end
 //@     end
 
-//@     for _, op in ipairs(b.operations) do
+//@     for i, op in ipairs(b.operations) do
+//@       if op.not_kept ~= "" then
+//@         if i > 1 then
+
+//@         end
+    /* not kept: $(op.not_kept) */
+//@       elseif op.goes_on then
+
+//@       end
 $(wrap("    " .. op.call))
 //@     end
 }
@@ -56,18 +70,9 @@ static void backward(struct device *s)
 {
 //@ for i = #plan.runs, 1, -1 do
 //@   local run = plan.runs[i]
-//@   local again = run.cut and ", true" or ""
 //@   if run.trains then
 //@     if run.first == run.last then
-//@       if run.recompute then
-    $(run.kind)_layer_fwd(s, $(run.first)$(again));
-//@       end
     $(run.kind)_layer_bwd(s, $(run.first));
-//@     elseif run.recompute then
-    for (int layer = $(run.last); layer >= $(run.first); layer--) {
-        $(run.kind)_layer_fwd(s, layer$(again));
-        $(run.kind)_layer_bwd(s, layer);
-    }
 //@     else
     for (int layer = $(run.last); layer >= $(run.first); layer--)
         $(run.kind)_layer_bwd(s, layer);

@@ -1,7 +1,7 @@
 /* The forward pass: T tokens in S segments, end to end, nothing padded. Every function here is called by all threads.
  *
 //@ for _, kind in ipairs(plan.kinds) do
-//@   local note = not kind.trains and "nothing is kept: no gradient reaches them" or kind.recompute and "only the input is kept: the backward pass runs them again" or comma(kind.saved_columns) .. " floats per token are kept for the backward pass"
+//@   local note = not kind.trains and "nothing is kept: no gradient reaches them" or #kind.saved == 0 and "only the input is kept for the backward pass" or comma(kind.saved_bytes) .. " bytes per token are kept for the backward pass"
  * $(kind.count) $(kind.name) layer$(kind.count == 1 and "" or "s"): $(note).
 //@ end
  */
@@ -13,11 +13,7 @@
 //@ for _, kind in ipairs(plan.kinds) do
 //@   local f = kind.forward
 /* $(comma(math.floor(f.flops / 1000))) kFLOP per token. */
-//@   if kind.cut then
-static void $(kind.name)_layer_fwd(struct device *s, int layer, bool again)
-//@   else
 static void $(kind.name)_layer_fwd(struct device *s, int layer)
-//@   end
 {
     const struct layer_weights *w = &s->weights->layers[layer];
 //@   if f.uses_adapters then
@@ -44,10 +40,6 @@ static void $(kind.name)_layer_fwd(struct device *s, int layer)
 
 //@   local grouped = false
 //@   for i, op in ipairs(f.operations) do
-//@     if kind.cut and i == kind.recompute_count + 1 then
-    if (again) /* the backward pass reads nothing that is computed below */
-        return;
-//@     end
 //@     local following = f.operations[i + 1]
 //@     local braces = op.adapter and (following and following.adapter or grouped)
 //@     if op.adapter and not grouped then
@@ -71,12 +63,11 @@ static void forward(struct device *s)
     embedding_fwd(s->input[0], s->weights->embed_tokens, s->ids, s->T);
 //@ end
 //@ for _, run in ipairs(plan.runs) do
-//@   local again = run.cut and ", false" or ""
 //@   if run.first == run.last then
-    $(run.kind)_layer_fwd(s, $(run.first)$(again));
+    $(run.kind)_layer_fwd(s, $(run.first));
 //@   else
     for (int layer = $(run.first); layer <= $(run.last); layer++)
-        $(run.kind)_layer_fwd(s, layer$(again));
+        $(run.kind)_layer_fwd(s, layer);
 //@   end
 //@ end
 }

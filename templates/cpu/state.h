@@ -32,7 +32,7 @@ struct norms {
 //@ end
 //@ for _, kind in ipairs(plan.kinds) do
 //@   if #kind.saved > 0 then
-/* What $(kind.count == 1 and "the " .. kind.name .. " layer" or "each of " .. kind.count .. " " .. kind.name .. " layers") keeps from its forward to its backward pass: $(comma(kind.saved_columns)) floats per token. */
+/* What $(kind.count == 1 and "the " .. kind.name .. " layer" or "each of " .. kind.count .. " " .. kind.name .. " layers") keeps from its forward to its backward pass: $(comma(kind.saved_bytes)) bytes per token. */
 struct $(kind.name)_saved {
 //@     for _, v in ipairs(kind.saved) do
     float $(v.name)[$(v.size)];
