@@ -215,12 +215,23 @@ emulation := $(if $(filter amx,$(native)),,'march_amx=$(march_emulated)')
 dtype = $(firstword $(subst /, ,$1))
 half = recipe=$(1:$(dtype)/%=%) name=$(basename $(notdir $1))-$(dtype) set=train.$(dtype)=true backends=amx $(emulation)
 
+# What a layer keeps changes no bit: some cases, with dropout, under different policies. The tight budgets lie between those
+# that keep all and those that keep nothing; that of qwen2_all_linear has layers of one kind differ.
+policy_cases := llama_dora qwen2_all_linear qwen3_qknorm
+budget_llama_dora := 21.2MiB
+budget_qwen2_all_linear := 22.2MiB
+budget_qwen3_qknorm := 21.3MiB
+policy_set = lora.lora_dropout=0.1 train.$(if $(filter tight,$2),memory_budget=$(budget_$1),gradient_checkpointing=$2)
+policy_programs := $(foreach c,$(policy_cases),$(foreach p,false true auto tight,\
+    "recipe=tests/data/cases/$c/$c.lua name=$c-$p 'set=$(call policy_set,$c,$p)' backends='$(native)'"))
+
 # Each line is the arguments of a make; as many run at a time as there are cores.
 programs: $(build)/lorac lib
 	@{ echo "compile name=tiny"; \
 	$(foreach r,$(test_recipes),echo "recipe=$r";) \
 	$(foreach r,$(golden_cases) $(partial_cases),echo "recipe=$r backends='$(native)'";) \
-	$(foreach r,$(half_cases),echo "$(call half,$r)";) } | xargs -P $(shell nproc 2>/dev/null || echo 2) -L 1 $(MAKE) setup_done=1
+	$(foreach r,$(half_cases),echo "$(call half,$r)";) \
+	for line in $(policy_programs); do echo "$$line"; done; } | xargs -P $(shell nproc 2>/dev/null || echo 2) -L 1 $(MAKE) setup_done=1
 
 # parts: which of tests/run.sh's parts to run (all); filter: only the tests of programs whose name contains it.
 test:

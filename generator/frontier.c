@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { MOST_STATES = 512 };
+enum { MOST_STATES = 256, MOST_LIMITS = 32 };
 
 /* The policies of one kind of layer. */
 struct choices {
@@ -192,25 +192,36 @@ static int by_columns(const void *a, const void *b)
     return (*p > *q) - (*p < *q);
 }
 
-/* Every amount of scratch that some policy needs is tried as the limit: the least of what fits below it is then exact. */
-static void search_all(struct search *search)
+/* The amounts of scratch that policies need, ascending, each once (free() them). */
+static long *scratch_limits(const struct search *search, int *count)
 {
     const struct graph_plan *graph = search->plan->graph;
-    int count = 0, all = 1;
+    int all = 1, left = 1;
     for (int i = 0; i < graph->kind_count; i++)
         all += search->choices[i].count;
-    long *limits = allocate((size_t)all * sizeof *limits, "limits"), least = least_columns(graph), last = -1;
-    limits[count++] = least;
+    long *limits = allocate((size_t)all * sizeof *limits, "limits");
+    limits[0] = least_columns(graph);
+    *count = 1;
     for (int i = 0; i < graph->kind_count; i++)
         for (int j = 0; j < search->choices[i].count; j++)
-            if (search->choices[i].items[j].scratch_columns > least)
-                limits[count++] = search->choices[i].items[j].scratch_columns;
-    qsort(limits, (size_t)count, sizeof *limits, by_columns);
-    for (int i = 0; i < count; i++) {
-        if (limits[i] != last)
+            if (search->choices[i].items[j].scratch_columns > limits[0])
+                limits[(*count)++] = search->choices[i].items[j].scratch_columns;
+    qsort(limits, (size_t)*count, sizeof *limits, by_columns);
+    for (int i = 1; i < *count; i++)
+        if (limits[i] != limits[left - 1])
+            limits[left++] = limits[i];
+    *count = left;
+    return limits;
+}
+
+/* What some policy needs of scratch is tried as the limit for all: what fits below needs no more. Of very many such limits, some. */
+static void search_all(struct search *search)
+{
+    int count;
+    long *limits = scratch_limits(search, &count);
+    for (int i = 0, step = count / MOST_LIMITS + 1; i < count; i++)
+        if (i % step == 0 || i + 1 == count)
             search_under(search, limits[i]);
-        last = limits[i];
-    }
     free(limits);
 }
 

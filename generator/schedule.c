@@ -37,7 +37,7 @@ static const struct assignment *usual(const struct plan *plan, const struct fron
 static int largest_that_fits(const struct plan *plan, const struct assignment *least, bool samples)
 {
     const struct recipe_train *train = &plan->recipe.train;
-    double room = train->memory_budget - (double)memory_beside_plan(plan);
+    const double room = train->memory_budget - (double)memory_beside_plan(plan);
     int fits = 0, high = (samples ? train->per_device_train_batch_size : train->max_length) - 1;
     for (int low = 1; low <= high;) {
         int n = low + (high - low) / 2;
@@ -58,10 +58,14 @@ static char *what_would_fit(const struct plan *plan, const struct assignment *le
 {
     const struct recipe_train *train = &plan->recipe.train;
     int samples = largest_that_fits(plan, least, true), length = largest_that_fits(plan, least, false);
+    const long long beside = memory_beside_plan(plan);
     const char *bits = train->bf16 || train->fp16 ? "" : "; weights of 16 bits (bf16 = true) would need less";
     if (length == 0)
-        return format_text("no max_length would fit: weights and adapters alone need %.1f MiB%s",
-                           (double)(memory_train_peak(plan, 0, 0, 0) + memory_beside_plan(plan)) / 0x1p20, bits);
+        return format_text(
+            "one sample of one token would need %.1f MiB, for weights and adapters most of all%s",
+            (double)(memory_train_peak(plan, memory_tokens(1, 1), least->kept_bytes, least->scratch_columns) + beside) /
+                0x1p20,
+            bits);
     if (samples == 0)
         return format_text("max_length = %d would fit%s", length, bits);
     return format_text("per_device_train_batch_size = %d or max_length = %d would fit%s", samples, length, bits);
@@ -80,9 +84,8 @@ static void refuse(const struct plan *plan, const struct assignment *chosen, con
         hint = what_would_fit(plan, least);
     if (chosen->peak > least->peak)
         recipe_mistake(messages, &plan->recipe, "train.memory_budget",
-                       "%.1f MiB wanted at most, but training needs %.1f MiB with gradient_checkpointing = %s, and "
-                       "%.1f MiB with the "
-                       "smallest plan; %s",
+                       "%.1f MiB wanted at most, but training needs %.1f MiB with gradient_checkpointing = %s, "
+                       "and %.1f MiB with the smallest plan; %s",
                        train->memory_budget / 0x1p20, (double)(chosen->peak + beside) / 0x1p20,
                        train->gradient_checkpointing == CHECKPOINTING_ON ? "true" : "false",
                        (double)(least->peak + beside) / 0x1p20, hint);

@@ -2,8 +2,8 @@
 /* The forward pass: T tokens in S segments, end to end, nothing padded. Every function here is called by all threads.
  *
  * 3 frozen layers: nothing is kept: no gradient reaches them.
- * 1 lowest layer: 689 floats per token are kept for the backward pass.
- * 1 adapted layer: 690 floats per token are kept for the backward pass.
+ * 1 lowest layer: 2,756 bytes per token are kept for the backward pass.
+ * 1 adapted layer: 2,760 bytes per token are kept for the backward pass.
  */
 #ifndef LORAC_FORWARD_H
 #define LORAC_FORWARD_H

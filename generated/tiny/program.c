@@ -106,6 +106,31 @@ static const char placement[] =
     "trained 3,584 parameters beside 260,032 frozen (1.38%)\n"
     ;
 
+/* What is kept from forward to backward, what is computed again, and what else could have been chosen. */
+static const struct layer_plan layer_plans[] = {
+    {.kind = "lowest", .layers = 1, .kept = 1411072, .again = "",
+     .flops_share = 0.0, .time_share = 0.0},
+    {.kind = "adapted", .layers = 1, .kept = 1413120, .again = "",
+     .flops_share = 0.0, .time_share = 0.0},
+};
+
+static const struct checkpointing_choice choices[] = {
+    {.setting = "auto", .budget = 24684288, .arena = 2549760,
+     .flops_share = 0.1658, .time_share = 0.1737, .chosen = false},
+    {.setting = "true", .budget = 0, .arena = 2994176,
+     .flops_share = 0.1825, .time_share = 0.186, .chosen = false},
+    {.setting = "auto", .budget = 25143040, .arena = 3008512,
+     .flops_share = 0.1282, .time_share = 0.1262, .chosen = false},
+    {.setting = "auto", .budget = 25700096, .arena = 3565568,
+     .flops_share = 0.0906, .time_share = 0.0756, .chosen = false},
+    {.setting = "auto", .budget = 0, .arena = 4116480,
+     .flops_share = 0.026, .time_share = 0.0281, .chosen = false},
+    {.setting = "auto", .budget = 26267392, .arena = 4132864,
+     .flops_share = 0.0175, .time_share = 0.0219, .chosen = false},
+    {.setting = "false", .budget = 0, .arena = 4661248,
+     .flops_share = 0.0, .time_share = 0.0, .chosen = true},
+};
+
 /* Best first. */
 static const struct backend *const backends[] = {
 #if defined(__x86_64__)
@@ -208,9 +233,14 @@ const struct program program = {
         .generate_scratch = 724992,
         .kv_cache = 327680,
     },
+    .layers = layer_plans,
+    .layer_plans = sizeof layer_plans / sizeof *layer_plans,
+    .choices = choices,
+    .choice_count = sizeof choices / sizeof *choices,
     .cost = {
         .forward_flops = 6.2296e+05,
         .backward_flops = 357984.0,
+        .recompute_flops = 0.0,
         .decode_bytes = 1040128.0,
         .trained_parameters = 3584,
         .frozen_parameters = 260032,

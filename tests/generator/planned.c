@@ -1,5 +1,6 @@
 #define _POSIX_C_SOURCE 200809L /* mkstemp, open_memstream */
 #include "planned.h"
+#include "passes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +48,7 @@ void planned_open(struct planned *planned, const char *text, const char *const *
 
 void planned_close(struct planned *planned)
 {
+    graph_plan_free(planned->plan.graph);
     placement_free(&planned->plan.placement);
     architecture_free(&planned->plan.architecture);
     recipe_free(&planned->plan.recipe);

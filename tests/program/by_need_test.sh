@@ -98,19 +98,45 @@ test_a_trained_embedding_needs_all() {
 
 test_recomputing_keeps_nothing() {
     generate_text recipes/tiny.lua --set train.gradient_checkpointing=true
-    expect_in "$work/schedule" "adapted (1 layer): only the input kept; the forward pass runs again"
+    expect_in "$work/schedule" "adapted (1 layer): only the input kept; computed again: normed, qkv, attended, mid, mid_normed, gate_up"
     expect_nowhere 'struct [a-z_]+_saved' "$work/text/state.h"
-    expect_in "$work/text/backward.h" "adapted_layer_fwd(s, 4, true);"
+    expect_in "$work/text/backward.h" "    /* not kept: normed, qkv, attended, mid, mid_normed, gate_up */"
+    expect_in "$work/text/backward.h" "    attention_fwd(attended, lse, qkv, s->segments, 0);"
+    # nothing reads what the last products make: they do not run again
+    expect_nowhere 'swiglu_fwd|matmul_down_proj_fwd' "$work/text/backward.h"
+}
+
+test_what_is_cheap_is_computed_again_where_it_is_read() {
+    generate_text recipes/tiny.lua --set lora.target_modules=all-linear --set train.gradient_checkpointing=auto
+    expect_in "$work/schedule" "computed again: act, mid_normed, normed"
+    lowest_layer
+    # SwiGLU's output is made before down_proj's adapter reads it
+    sed -n '/swiglu_fwd(act, gate_up, T);/,/lora_down_proj_r8.*_bwd(/p' "$work/lowest.c" >"$work/part.c"
+    expect_in "$work/part.c" "lora_down_proj_r8"
+    [ "$(grep -c '' "$work/part.c")" -le 4 ] || { echo "act waits:"; cat "$work/part.c"; return 1; }
+    expect_nowhere 'float act\[' "$work/text/state.h"
+}
+
+test_a_budget_alone_chooses() {
+    generate_text recipes/tiny.lua --set train.memory_budget=24.7MiB
+    expect_in "$work/schedule" "* auto                         24.7MiB "
+    expect_nowhere 'kept from forward to backward' "$work/schedule"
 }
 
 test_a_memory_budget_is_kept_or_refused() {
     generate_text recipes/qwen-r64.lua --set train.gradient_checkpointing=auto --set train.memory_budget=8GiB
-    expect_in "$work/schedule" "kept from forward to backward"
+    expect_in "$work/schedule" "adapted (23 layers): kept from forward to backward"
+    expect_nowhere 'computed again' "$work/schedule"
     rm -rf "$work/text"
     generate_text recipes/qwen-r64.lua --set train.gradient_checkpointing=auto --set train.memory_budget=2GiB
-    expect_in "$work/schedule" "only the input kept"
-    run "$(program lorac)" recipes/qwen-r64.lua --set train.gradient_checkpointing=auto --set train.memory_budget=1GiB -o "$work/no"
-    expect_error 1 "--set train.memory_budget=1GiB: 1024.0 MiB wanted at most, but training needs 1376.8 MiB with every layer recomputed; a smaller per_device_train_batch_size or max_length would need less
-lorac: 1 mistake, nothing written"
+    expect_in "$work/schedule" "computed again: "
+    expect_in "$work/schedule" "* auto                       2048.0MiB "
+    run "$(program lorac)" recipes/qwen-r64.lua --set train.gradient_checkpointing=auto --set train.memory_budget=1.2GiB -o "$work/no"
+    expect_code 1
+    grep -qE '^--set train.memory_budget=1.2GiB: 1228.8 MiB wanted at most, but the smallest plan needs 1[34][0-9]{2}\.[0-9] MiB; max_length = [1-4][0-9]{2} would fit$' "$work/err"
+    expect_no_file "$work/no"
+    run "$(program lorac)" recipes/qwen-r64.lua --set train.memory_budget=500MiB -o "$work/no"
+    expect_code 1
+    grep -qE '^--set train.memory_budget=500MiB: 500.0 MiB wanted at most, but the smallest plan needs [0-9.]+ MiB; one sample of one token would need [0-9.]+ MiB, for weights and adapters most of all$' "$work/err"
     expect_no_file "$work/no"
 }
