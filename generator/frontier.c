@@ -238,6 +238,7 @@ static int by_peak(const void *a, const void *b)
 static void prune_assignments(struct frontier *found)
 {
     int left = 0;
+    CHECK(found->items);
     qsort(found->items, (size_t)found->count, sizeof *found->items, by_peak);
     for (int i = 0; i < found->count; i++) {
         if (left > 0 && found->items[i].seconds >= found->items[left - 1].seconds)

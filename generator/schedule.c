@@ -108,6 +108,7 @@ static const struct assignment *choose(const struct plan *plan, const struct fro
         chosen = train->memory_budget > 0 ? fastest_within(frontier, room) : usual(plan, frontier);
     if (!chosen)
         chosen = &frontier->items[0];
+    CHECK(chosen);
     if (train->memory_budget <= 0 || (double)chosen->peak <= room)
         return chosen;
     refuse(plan, chosen, frontier, messages);
