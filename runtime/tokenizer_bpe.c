@@ -5,14 +5,17 @@
 #include <string.h>
 
 enum {
-    SCANNED_SYMBOLS = 48, /* longer words keep a heap */
+    POSITION_BITS = 6,
+    SCANNED_SYMBOLS = 1 << POSITION_BITS, /* longer words keep a heap */
     CACHED_BYTES = 32,
     CACHED_TOKENS = 6,
     SMALLEST_CACHE = 1 << 8, /* words; 16 KiB */
     LARGEST_CACHE = 1 << 16, /* 4 MiB */
     CACHE_GROWTH = 16,
-    NO_MERGE = 0x7FFFFFFF, /* a rank above all */
 };
+
+static const uint32_t NO_PAIR =
+    UINT32_MAX; /* a key above all: ranks end below 2^26, as a file of 256 MiB has fewer merges */
 
 /* One cache line: a word and its tokens. A later word with the same slot replaces it. */
 struct cached_word {
@@ -40,71 +43,6 @@ struct bpe_scratch {
     size_t heap_count, heap_capacity;
     struct text_buffer spelled; /* a word in the byte-level alphabet */
 };
-
-static uint32_t pair_hash(int32_t left, int32_t right)
-{
-    uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
-    return (uint32_t)(pair * UINT64_C(0x9E3779B97F4A7C15) >> 32);
-}
-
-void merge_table_reserve(struct merge_table *merges, size_t count)
-{
-    CHECK(!merges->slots);
-    size_t slots = 64;
-    while (slots < count + count / 2) {
-        slots *= 2;
-    }
-    merges->slots = allocate(slots * sizeof *merges->slots, "the merge table");
-    merges->mask = (uint32_t)(slots - 1);
-    for (size_t i = 0; i < slots; i++) {
-        merges->slots[i].left = -1;
-    }
-}
-
-static void grow_merges(struct merge_table *merges)
-{
-    struct merge_table larger = {0};
-    merge_table_reserve(&larger, (size_t)merges->mask + 1);
-    for (size_t i = 0; i <= merges->mask; i++) {
-        const struct merge_slot *s = &merges->slots[i];
-        if (s->left >= 0) {
-            merge_table_set(&larger, s->left, s->right, s->rank, s->merged);
-        }
-    }
-    free(merges->slots);
-    *merges = larger;
-}
-
-void merge_table_announce(const struct merge_table *merges, int32_t left, int32_t right)
-{
-    __builtin_prefetch(&merges->slots[pair_hash(left, right) & merges->mask], 1);
-}
-
-void merge_table_set(struct merge_table *merges, int32_t left, int32_t right, uint32_t rank, int32_t merged)
-{
-    if (merges->count >= merges->mask / 10 * 7) {
-        grow_merges(merges);
-    }
-    uint32_t i = pair_hash(left, right) & merges->mask;
-    while (merges->slots[i].left >= 0 && !(merges->slots[i].left == left && merges->slots[i].right == right)) {
-        i = (i + 1) & merges->mask;
-    }
-    merges->count += merges->slots[i].left < 0;
-    merges->slots[i] = (struct merge_slot){.left = left, .right = right, .rank = rank, .merged = merged};
-}
-
-static const struct merge_slot *find_merge(const struct merge_table *merges, int32_t left, int32_t right)
-{
-    for (uint32_t i = pair_hash(left, right) & merges->mask;; i = (i + 1) & merges->mask) {
-        const struct merge_slot *s = &merges->slots[i];
-        if (s->left < 0) {
-            return NULL;
-        }
-        if (s->left == left && s->right == right) {
-            return s;
-        }
-    }
-}
 
 static int32_t find_in_model(const struct bpe *bpe, const char *text, size_t length)
 {
@@ -147,6 +85,22 @@ static void renew_cache(struct bpe *bpe, uint32_t slots)
     bpe->cached = 0;
 }
 
+/* The tokens of the model by the bytes that they spell, for words that are asked for whole. */
+static void prepare_whole(struct bpe *bpe)
+{
+    struct text_buffer bytes = {0};
+    hash_filter_reserve(&bpe->whole, (size_t)bpe->vocabulary->count);
+    for (int32_t id = 0; id < bpe->vocabulary->size; id++) {
+        size_t length;
+        const char *text = bpe->in_model[id] ? vocabulary_text(bpe->vocabulary, id, &length) : NULL;
+        bytes.length = 0;
+        if (text && length > 0 && byte_level_decode(&bytes, text, length)) {
+            hash_filter_add(&bpe->whole, (uint32_t)hash_bytes(bytes.data, bytes.length));
+        }
+    }
+    text_buffer_free(&bytes);
+}
+
 bool bpe_prepare(struct bpe *bpe, struct error *err)
 {
     for (int byte = 0; byte < 256; byte++) {
@@ -169,6 +123,9 @@ bool bpe_prepare(struct bpe *bpe, struct error *err)
     }
     bpe->break_at_metaspace = may_break_at_metaspace(bpe);
     renew_cache(bpe, SMALLEST_CACHE);
+    if (bpe->byte_level && bpe->ignore_merges) {
+        prepare_whole(bpe);
+    }
     bpe->scratch = allocate(sizeof *bpe->scratch, "the tokenizer");
     return true;
 }
@@ -240,40 +197,97 @@ static void split_bytes(const struct bpe *bpe, const char *text, size_t length)
     }
 }
 
-/* Joins until no pair has a rank: rank[i] is that of symbols i and i + 1. */
+/* A chain of all symbols, from which joined ones drop out: they keep their place with id -1. */
+static void link_symbols(struct bpe_scratch *s)
+{
+    int32_t n = (int32_t)s->count;
+    for (int32_t i = 0; i < n; i++) {
+        s->symbol[i].previous = i - 1;
+        s->symbol[i].next = i + 1 < n ? i + 1 : -1;
+    }
+}
+
+static void join_to_next(struct bpe_scratch *s, int32_t left, int32_t merged)
+{
+    struct symbol *symbol = &s->symbol[left];
+    struct symbol *right = &s->symbol[symbol->next];
+    symbol->id = merged;
+    symbol->next = right->next;
+    right->id = -1;
+    if (symbol->next >= 0) {
+        s->symbol[symbol->next].previous = left;
+    }
+}
+
+static void drop_joined(struct bpe_scratch *s)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        if (s->symbol[i].id >= 0) {
+            s->symbol[kept++] = s->symbol[i];
+        }
+    }
+    s->count = kept;
+}
+
+/* Of a short word: what symbol i and the next would become, and as a key their rank with i in its lowest bits, so that the least key is
+ * the pair to join. */
+struct pairs {
+    uint32_t key[SCANNED_SYMBOLS];
+    int32_t merged[SCANNED_SYMBOLS];
+};
+
+static void set_pair(const struct bpe *bpe, struct pairs *pairs, const struct symbol *symbol, int32_t i)
+{
+    const struct merge_slot *m =
+        symbol[i].next < 0 ? NULL : merge_table_find(&bpe->merges, symbol[i].id, symbol[symbol[i].next].id);
+    pairs->key[i] = m ? m->rank << POSITION_BITS | (uint32_t)i : NO_PAIR;
+    pairs->merged[i] = m ? m->merged : -1;
+}
+
+/* `count` is a multiple of four, for four comparisons at a time. */
+static uint32_t least_key(const uint32_t *key, size_t count)
+{
+    uint32_t least[4] = {key[0], key[1], key[2], key[3]};
+    for (size_t i = 4; i < count; i += 4) {
+        for (size_t j = 0; j < 4; j++) {
+            least[j] = key[i + j] < least[j] ? key[i + j] : least[j];
+        }
+    }
+    uint32_t first = least[0] < least[1] ? least[0] : least[1], last = least[2] < least[3] ? least[2] : least[3];
+    return first < last ? first : last;
+}
+
+/* Joins until no pair has a rank. */
 static void merge_by_scanning(const struct bpe *bpe, struct bpe_scratch *s)
 {
-    uint32_t rank[SCANNED_SYMBOLS];
-    int32_t merged[SCANNED_SYMBOLS];
-    struct symbol *symbol = s->symbol;
-    size_t n = s->count;
-    for (size_t i = 0; i + 1 < n; i++) {
-        const struct merge_slot *m = find_merge(&bpe->merges, symbol[i].id, symbol[i + 1].id);
-        rank[i] = m ? m->rank : NO_MERGE;
-        merged[i] = m ? m->merged : -1;
+    struct pairs pairs;
+    size_t count = (s->count + 3) / 4 * 4;
+    uint32_t least;
+    if (s->count < 2) {
+        return;
     }
-    while (n > 1) {
-        size_t best = 0;
-        for (size_t i = 1; i + 1 < n; i++) {
-            best = rank[i] < rank[best] ? i : best;
+    link_symbols(s);
+    for (size_t i = s->count; i < count; i++) {
+        pairs.key[i] = NO_PAIR;
+    }
+    for (int32_t i = 0; i < (int32_t)s->count; i++) {
+        set_pair(bpe, &pairs, s->symbol, i);
+    }
+    while ((least = least_key(pairs.key, count)) != NO_PAIR) {
+        int32_t left = (int32_t)(least & (SCANNED_SYMBOLS - 1));
+        pairs.key[s->symbol[left].next] = NO_PAIR;
+        join_to_next(s, left, pairs.merged[left]);
+        int32_t previous = s->symbol[left].previous;
+        if (previous >= 0) {
+            merge_table_announce(&bpe->merges, s->symbol[previous].id, s->symbol[left].id);
         }
-        if (rank[best] == NO_MERGE) {
-            break;
-        }
-        symbol[best].id = merged[best];
-        n--;
-        for (size_t i = best + 1; i < n; i++) {
-            symbol[i] = symbol[i + 1];
-            rank[i - 1] = rank[i];
-            merged[i - 1] = merged[i];
-        }
-        for (size_t i = best ? best - 1 : 0; i <= best && i + 1 < n; i++) {
-            const struct merge_slot *m = find_merge(&bpe->merges, symbol[i].id, symbol[i + 1].id);
-            rank[i] = m ? m->rank : NO_MERGE;
-            merged[i] = m ? m->merged : -1;
+        set_pair(bpe, &pairs, s->symbol, left);
+        if (previous >= 0) {
+            set_pair(bpe, &pairs, s->symbol, previous);
         }
     }
-    s->count = n;
+    drop_joined(s);
 }
 
 static bool is_before(const struct candidate *a, const struct candidate *b)
@@ -283,7 +297,7 @@ static bool is_before(const struct candidate *a, const struct candidate *b)
 
 static void heap_push(const struct bpe *bpe, struct bpe_scratch *s, int32_t left, int32_t right)
 {
-    const struct merge_slot *m = find_merge(&bpe->merges, s->symbol[left].id, s->symbol[right].id);
+    const struct merge_slot *m = merge_table_find(&bpe->merges, s->symbol[left].id, s->symbol[right].id);
     if (!m) {
         return;
     }
@@ -319,17 +333,12 @@ static struct candidate heap_pop(struct bpe_scratch *s)
     return top;
 }
 
-/* The same result for words of any length. A symbol joined into its left neighbour keeps its place with id -1; a candidate whose
- * symbols have changed since it was queued is dropped when it comes up. */
+/* The same result for words of any length. A candidate whose symbols have changed since it was queued is dropped when it comes up. */
 static void merge_by_heap(const struct bpe *bpe, struct bpe_scratch *s)
 {
-    int32_t n = (int32_t)s->count;
     s->heap_count = 0;
-    for (int32_t i = 0; i < n; i++) {
-        s->symbol[i].previous = i - 1;
-        s->symbol[i].next = i + 1 < n ? i + 1 : -1;
-    }
-    for (int32_t i = 0; i + 1 < n; i++) {
+    link_symbols(s);
+    for (int32_t i = 0; i + 1 < (int32_t)s->count; i++) {
         heap_push(bpe, s, i, i + 1);
     }
     while (s->heap_count > 0) {
@@ -338,29 +347,19 @@ static void merge_by_heap(const struct bpe *bpe, struct bpe_scratch *s)
         if (left->id < 0 || left->next < 0) {
             continue;
         }
-        struct symbol *right = &s->symbol[left->next];
-        const struct merge_slot *m = find_merge(&bpe->merges, left->id, right->id);
+        const struct merge_slot *m = merge_table_find(&bpe->merges, left->id, s->symbol[left->next].id);
         if (!m || m->merged != top.merged) {
             continue;
         }
-        left->id = top.merged;
-        left->next = right->next;
-        right->id = -1;
+        join_to_next(s, (int32_t)top.position, top.merged);
         if (left->next >= 0) {
-            s->symbol[left->next].previous = (int32_t)top.position;
             heap_push(bpe, s, (int32_t)top.position, left->next);
         }
         if (left->previous >= 0) {
             heap_push(bpe, s, left->previous, (int32_t)top.position);
         }
     }
-    size_t kept = 0;
-    for (int32_t i = 0; i < n; i++) {
-        if (s->symbol[i].id >= 0) {
-            s->symbol[kept++] = s->symbol[i];
-        }
-    }
-    s->count = kept;
+    drop_joined(s);
 }
 
 /* The token whose text the word is, or -1. */
@@ -368,6 +367,9 @@ static int32_t find_whole(const struct bpe *bpe, const char *text, size_t length
 {
     if (!bpe->byte_level) {
         return find_in_model(bpe, text, length);
+    }
+    if (!hash_filter_may_have(&bpe->whole, (uint32_t)hash_bytes(text, length))) {
+        return -1;
     }
     struct text_buffer *spelled = &bpe->scratch->spelled;
     spelled->length = 0;
@@ -465,7 +467,8 @@ void bpe_encode_word(struct bpe *bpe, const struct text_view *word, struct ids *
 
 void bpe_free(struct bpe *bpe)
 {
-    free(bpe->merges.slots);
+    merge_table_free(&bpe->merges);
+    hash_filter_free(&bpe->whole);
     free(bpe->cache);
     if (bpe->scratch) {
         free(bpe->scratch->symbol);

@@ -9,20 +9,9 @@
 #define LORAC_TOKENIZER_BPE_H
 
 #include "tokenizer.h"
+#include "tokenizer_merge_table.h"
 #include "tokenizer_vocabulary.h"
 #include "unicode_mapped.h"
-
-struct merge_slot {
-    int32_t left, right; /* left -1: free */
-    uint32_t rank;
-    int32_t merged;
-};
-
-struct merge_table {
-    struct merge_slot *slots;
-    uint32_t mask;  /* slots - 1 */
-    uint32_t count; /* pairs */
-};
 
 struct cached_word;
 
@@ -34,21 +23,13 @@ struct bpe {
     int32_t unk;              /* -1: unknown characters vanish */
     int32_t byte_symbol[256]; /* byte-level: the token of each byte; else its <0xXX> token; -1: none */
     int32_t ascii_symbol[128];
-    bool break_at_metaspace; /* no merge joins a U+2581 to what stands before it, so words may be cut there */
+    struct hash_filter whole; /* byte-level with ignore_merges: hash_bytes of what the model's tokens spell */
+    bool break_at_metaspace;  /* no merge joins a U+2581 to what stands before it, so words may be cut there */
     struct cached_word *cache;
     uint32_t cache_mask; /* slots - 1 */
     uint32_t cached;     /* words put there since it has this size */
     struct bpe_scratch *scratch;
 };
-
-/* Room for `count` pairs. */
-void merge_table_reserve(struct merge_table *merges, size_t count);
-
-/* Brings near what merge_table_set will look at for this pair. */
-void merge_table_announce(const struct merge_table *merges, int32_t left, int32_t right);
-
-/* Sets the rank and result of a pair; a pair given twice keeps the last, as in the tokenizers library. */
-void merge_table_set(struct merge_table *merges, int32_t left, int32_t right, uint32_t rank, int32_t merged);
 
 /* Fills the symbol tables once vocabulary, merges and flags are set; false with *err naming what the vocabulary lacks. */
 bool bpe_prepare(struct bpe *bpe, struct error *err);
