@@ -319,6 +319,10 @@ static bool read_message(struct reading *reading, struct json_cursor *cursor, st
     bool sharegpt;
     char first = json_cursor_peek(cursor);
     if (first && first != '{') {
+        struct json_cursor value = *cursor;
+        if (!json_cursor_skip(&value, err)) {
+            return false;
+        }
         const struct json_value found = {cursor->text + cursor->position, 1};
         return error_set(err, "%s: %s[%zu]: expected an object with role and content, found %s", reading->source->where,
                          reading->source->list, reading->index, json_type_name(found));

@@ -25,21 +25,26 @@ static bool check_bytes(const struct data_reader *reader, const struct data_item
                      reader->stream.unpacker ? "unpacked text" : "file");
 }
 
-static bool read_object(struct json_object *object, struct json_cursor *cursor, struct error *err)
+/* *ended: the object did, and something follows. */
+static bool read_object(struct json_object *object, struct json_cursor *cursor, bool *ended, struct error *err)
 {
-    return json_object_read(object, cursor, err) && json_cursor_end(cursor, err);
+    *ended = json_object_read(object, cursor, err);
+    return *ended && json_cursor_end(cursor, err);
 }
 
-/* The cursor says what is wrong, once it knows the line that it stopped on. */
+/* The cursor says what is wrong, once it knows the line that it stopped on. A line that may be a piece of something larger gets a
+ * hint. */
 static bool tell_mistake(const struct data_reader *reader, const struct data_item *item, size_t stopped,
                          struct json_object *object, struct error *err)
 {
     char *where = format_text("%s:%d", reader->path, line_at(item, stopped));
     struct json_cursor cursor = {.name = where, .text = item->text, .length = item->size};
     struct error cause;
-    CHECK(!read_object(object, &cursor, &cause));
+    bool ended;
+    CHECK(!read_object(object, &cursor, &ended, &cause));
+    bool one_whole = stopped > 0 && stopped < item->size && !ended;
     error_set(err, "%s%s", cause.text,
-              reader->array ? "" : "; a line must hold one whole JSON object, or the file one JSON array");
+              reader->array || one_whole ? "" : "; a line must hold one whole JSON object, or the file one JSON array");
     free(where);
     return false;
 }
@@ -49,9 +54,10 @@ bool data_item_read(const struct data_reader *reader, const struct data_item *it
 {
     struct json_cursor cursor = {.name = "", .text = item->text, .length = item->size};
     struct error cause;
+    bool ended;
     if (!check_bytes(reader, item, err))
         return false;
-    if (read_object(object, &cursor, &cause))
+    if (read_object(object, &cursor, &ended, &cause))
         return true;
     struct json_value all = {item->text, item->size};
     if (json_value_is_string(all) || json_value_is_array(all) || item->text[0] == '-' ||

@@ -26,7 +26,7 @@ char json_cursor_peek(struct json_cursor *cursor)
     return '\0';
 }
 
-static bool expected(struct json_cursor *cursor, const char *what, struct error *err)
+static bool expected(const struct json_cursor *cursor, const char *what, struct error *err)
 {
     if (cursor->position >= cursor->length) {
         return error_set(err, "%s: JSON ends early, at byte %zu, where %s was expected", cursor->name, cursor->length,
@@ -37,6 +37,33 @@ static bool expected(struct json_cursor *cursor, const char *what, struct error 
     snprintf(found, sizeof found, c > 0x20 && c < 0x7F ? "'%c'" : "byte 0x%02X", c);
     return error_set(err, "%s: expected %s at byte %zu of the JSON, found %s", cursor->name, what, cursor->position,
                      found);
+}
+
+/* What people and Python write in place of JSON, where a value or a name is expected. */
+static const char *hint(const struct json_cursor *cursor)
+{
+    size_t before = cursor->position;
+    char c = cursor->text[cursor->position];
+    while (before > 0 && strchr(" \n\t\r", cursor->text[before - 1])) {
+        before--;
+    }
+    if (c == ',') {
+        return "; remove that comma";
+    }
+    if ((c == ']' || c == '}') && before > 0 && cursor->text[before - 1] == ',') {
+        return "; remove the comma before it";
+    }
+    if (c == '\'') {
+        return "; JSON's strings stand in double quotes";
+    }
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ? "; JSON's words are null, true and false" : "";
+}
+
+static bool expected_value(const struct json_cursor *cursor, const char *what, struct error *err)
+{
+    struct error cause;
+    expected(cursor, what, &cause);
+    return error_set(err, "%s%s", cause.text, cursor->position < cursor->length ? hint(cursor) : "");
 }
 
 bool json_cursor_take(struct json_cursor *cursor, char wanted, struct error *err)
@@ -194,7 +221,7 @@ static size_t plain_length(const char *text, size_t length, bool *ascii)
 bool json_cursor_string(struct json_cursor *cursor, struct text_buffer *out, struct error *err)
 {
     if (json_cursor_peek(cursor) != '"') {
-        return expected(cursor, "a string", err);
+        return expected_value(cursor, "a string", err);
     }
     cursor->position++;
     for (;;) {
@@ -241,7 +268,7 @@ bool json_cursor_integer(struct json_cursor *cursor, int64_t *value, struct erro
     }
     char next = cursor->position < cursor->length ? cursor->text[cursor->position] : '\0';
     if (cursor->position == start || next == '.' || next == 'e' || next == 'E') {
-        return expected(cursor, "a whole number", err);
+        return (cursor->position == start ? expected_value : expected)(cursor, "a whole number", err);
     }
     *value = negative ? -magnitude : magnitude;
     return true;
@@ -299,7 +326,7 @@ static bool skip_scalar(struct json_cursor *cursor, struct error *err)
             return true;
         }
     }
-    return expected(cursor, "a value", err);
+    return expected_value(cursor, "a value", err);
 }
 
 /* The brackets that are open, each by what closes it. */

@@ -40,6 +40,13 @@ test_broken_json_is_told_by_line() {
     refuse_data ":1: expected the end at byte 12 of the JSON, found '{'$one_line" '{"text":"a"}{"text":"b"}\n'
     refuse_data ":1: JSON ends early, at byte 1, where a string was expected$one_line" '{\n  "text": "a"\n}\n'
     refuse_data ":3: JSON ends early, at byte 12, where ',' or '}' was expected$one_line" '\n{"text":"a"}\r\n{"text":"b"\r\n'
+    refuse_data ":1: expected a value at byte 16 of the JSON, found ','; remove that comma" '{"input_ids":[1,,2]}\n'
+    refuse_data ":2: expected a string at byte 12 of the JSON, found '}'; remove the comma before it" '[{"text":"a"},\n{"text":"b",}]'
+    refuse_data ":1: expected a string at byte 1 of the JSON, found '''; JSON's strings stand in double quotes" "{'text':'a'}\n"
+    refuse_data ":1: expected a value at byte 12 of the JSON, found 'N'; JSON's words are null, true and false" '{"text":"a","b":None}\n'
+    refuse_data ":2: expected a sample behind the comma, found ','; remove the comma that has none" '[{"text":"a"},\n,{"text":"b"}]'
+    refuse_data ":1: expected arrays and objects nested at most 512 deep, found deeper ones at byte 520 of the JSON; make it flatter, or leave that part out" \
+        '{"text":'"$(printf '[%.0s' $(seq 600))"'\n'
     refuse_data ":2: expected a value at byte 8 of the JSON, found '}'" '[{"text":"a"},\n{"text":}]'
     refuse_data ":2: the file ends within its JSON array; is it truncated?" '[{"text":"a"},\n{"text":"b"}'
     refuse_data ":2: expected nothing behind the array's ']', found more text" '[{"text":"a"}]\n{"text":"b"}'
@@ -56,8 +63,8 @@ test_bytes_that_are_no_text_are_told_by_line() {
 # Half a pair is what cutting a text in the middle of an emoji leaves; a whole pair is a character.
 test_lone_surrogates_are_refused() {
     half="of the JSON is half of a surrogate pair, which is no character; remove it, or add the other half"
-    refuse_data ":2: the escape \\ud83d at byte 9 $half$one_line" '{"text":"a"}\n{"text":"\\ud83d"}\n'
-    refuse_data ":1: the escape \\uDE00 at byte 10 $half$one_line" '{"text":"a\\uDE00b"}\n'
+    refuse_data ":2: the escape \\ud83d at byte 9 $half" '{"text":"a"}\n{"text":"\\ud83d"}\n'
+    refuse_data ":1: the escape \\uDE00 at byte 10 $half" '{"text":"a\\uDE00b"}\n'
     refuse_data ":3: the escape \\ud83d at byte 9 $half" '[{"text":\n"a"},\n{"text":"\\ud83d\\u0041"}]'
     printf '{"text":"\\ud83d\\ude00"}\n' >"$work/escaped.jsonl"
     printf '{"text":"\360\237\230\200"}\n' >"$work/plain.jsonl"

@@ -12,7 +12,7 @@ refuse() {
 test_mistakes_in_data_are_told_by_line() {
     file=$work/data.jsonl
     printf '{"text":"a"}\n{"text": b}\n' >"$file"
-    refuse "$file:2: expected a value at byte 9 of the JSON, found 'b'; a line must hold one whole JSON object, or the file one JSON array" --data "$file"
+    refuse "$file:2: expected a value at byte 9 of the JSON, found 'b'; JSON's words are null, true and false" --data "$file"
     printf '{"question":"a"}\n' >"$file"
     refuse "$file:1: unknown data format: the sample has 'question'; expected instruction + output, messages, conversations, prompt + completion, text, or input_ids + labels" --data "$file"
     : >"$file"
