@@ -95,17 +95,21 @@ static bool wrong(const struct reading *reading, const char *field, const char *
                      reading->index, field, expected, json_type_name(found));
 }
 
-/* A string that is a name: of a role, of a call. */
-static bool read_name(struct reading *reading, const char *field, struct json_value value, const char **name,
-                      struct error *err)
+/* A string that is a name: of a role, of a call. NULL where it is none. */
+static const char *read_name(struct reading *reading, const char *field, struct json_value value, struct error *err)
 {
     size_t length;
     if (!json_value_is_string(value)) {
-        return wrong(reading, field, "a string", value, err);
+        wrong(reading, field, "a string", value, err);
+        return NULL;
     }
-    *name = chat_messages_text(reading->messages, value, &length);
-    return strlen(*name) == length || error_set(err, "%s: %s[%zu].%s: expected a name, found one with a NUL character",
-                                                reading->source->where, reading->source->list, reading->index, field);
+    const char *name = chat_messages_text(reading->messages, value, &length);
+    if (strlen(name) < length) {
+        error_set(err, "%s: %s[%zu].%s: expected a name, found one with a NUL character", reading->source->where,
+                  reading->source->list, reading->index, field);
+        return NULL;
+    }
+    return name;
 }
 
 /* A list's JSON text, or that which a string holds; *text is NULL where it is missing or empty. False: it is neither. */
@@ -165,16 +169,17 @@ static bool read_role(struct reading *reading, bool *sharegpt, struct chat_messa
     struct json_value role = json_object_find(&reading->object, fields->role);
     struct json_value from = json_object_find(&reading->object, fields->from);
     *sharegpt = !role.text && from.text;
-    if (!read_name(reading, *sharegpt ? fields->from : fields->role, *sharegpt ? from : role, &message->role, err)) {
+    const char *name = read_name(reading, *sharegpt ? fields->from : fields->role, *sharegpt ? from : role, err);
+    if (!name) {
         return false;
     }
-    if (*sharegpt && strcmp(message->role, "function_call") == 0) {
+    if (*sharegpt && strcmp(name, "function_call") == 0) {
         return error_set(err,
                          "%s: %s[%zu].%s: expected who speaks, found 'function_call'; write the call as "
                          "\"tool_calls\": [{\"name\": ..., \"arguments\": {...}}] of a turn from \"gpt\"",
                          reading->source->where, reading->source->list, reading->index, fields->from);
     }
-    message->role = *sharegpt ? known_role(message->role) : message->role;
+    message->role = *sharegpt ? known_role(name) : name;
     return true;
 }
 
@@ -258,7 +263,8 @@ static bool read_calls(struct reading *reading, struct chat_message *message, st
     if (!read_list(reading->messages, calls, &message->tool_calls, &message->tool_calls_length)) {
         return wrong(reading, "tool_calls", "a list", calls, err);
     }
-    return json_value_is_null(id) || read_name(reading, "tool_call_id", id, &message->tool_call_id, err);
+    message->tool_call_id = json_value_is_null(id) ? NULL : read_name(reading, "tool_call_id", id, err);
+    return json_value_is_null(id) || message->tool_call_id;
 }
 
 /* Members that would be a part of the conversation, and that no chat format has a place for. */

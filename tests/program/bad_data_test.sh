@@ -43,7 +43,7 @@ test_broken_json_is_told_by_line() {
     refuse_data ":1: expected a value at byte 16 of the JSON, found ','; remove that comma" '{"input_ids":[1,,2]}\n'
     refuse_data ":2: expected a string at byte 12 of the JSON, found '}'; remove the comma before it" '[{"text":"a"},\n{"text":"b",}]'
     refuse_data ":1: expected a string at byte 1 of the JSON, found '''; JSON's strings stand in double quotes" "{'text':'a'}\n"
-    refuse_data ":1: expected a value at byte 12 of the JSON, found 'N'; JSON's words are null, true and false" '{"text":"a","b":None}\n'
+    refuse_data ":1: expected a value at byte 16 of the JSON, found 'N'; JSON's words are null, true and false" '{"text":"a","b":None}\n'
     refuse_data ":2: expected a sample behind the comma, found ','; remove the comma that has none" '[{"text":"a"},\n,{"text":"b"}]'
     refuse_data ":1: expected arrays and objects nested at most 512 deep, found deeper ones at byte 520 of the JSON; make it flatter, or leave that part out" \
         '{"text":'"$(printf '[%.0s' $(seq 600))"'\n'
