@@ -89,36 +89,37 @@ ALWAYS_INLINE void fetch_lines(const uint32_t *from)
         __builtin_prefetch(from + i * 16);
 }
 
-/* c [TILE_ROWS][TILE_COLS] in registers 0 to 3, a in 4 and 5, b in 6 and 7. */
-ALWAYS_INLINE void load_sums(const float *sums, bool zero)
+/* c [TILE_ROWS][TILE_COLS] (row stride `stride`) in registers 0 to 3, a in 4 and 5, b in 6 and 7. */
+ALWAYS_INLINE void load_sums(const float *sums, int stride, bool zero)
 {
-    enum { LINE = TILE_COLS * sizeof(float) };
+    const size_t line = stride * sizeof(float);
     if (zero) {
         TILE_ZERO("tmm0");
         TILE_ZERO("tmm1");
         TILE_ZERO("tmm2");
         TILE_ZERO("tmm3");
     } else {
-        TILE_LOAD("tmm0", sums, LINE);
-        TILE_LOAD("tmm1", sums + 16, LINE);
-        TILE_LOAD("tmm2", sums + 16 * TILE_COLS, LINE);
-        TILE_LOAD("tmm3", sums + 16 * TILE_COLS + 16, LINE);
+        TILE_LOAD("tmm0", sums, line);
+        TILE_LOAD("tmm1", sums + 16, line);
+        TILE_LOAD("tmm2", sums + 16 * stride, line);
+        TILE_LOAD("tmm3", sums + 16 * stride + 16, line);
     }
 }
 
-ALWAYS_INLINE void store_sums(float *sums)
+ALWAYS_INLINE void store_sums(float *sums, int stride)
 {
-    enum { LINE = TILE_COLS * sizeof(float) };
-    TILE_STORE(sums, LINE, "tmm0");
-    TILE_STORE(sums + 16, LINE, "tmm1");
-    TILE_STORE(sums + 16 * TILE_COLS, LINE, "tmm2");
-    TILE_STORE(sums + 16 * TILE_COLS + 16, LINE, "tmm3");
+    const size_t line = stride * sizeof(float);
+    TILE_STORE(sums, line, "tmm0");
+    TILE_STORE(sums + 16, line, "tmm1");
+    TILE_STORE(sums + 16 * stride, line, "tmm2");
+    TILE_STORE(sums + 16 * stride + 16, line, "tmm3");
 }
 
-/* sums [TILE_ROWS][TILE_COLS] = (or, with `add`, +=) a times b, of `steps` tiles of k: a and b [steps][PLANES][2][TILE_WORDS]. */
-ALWAYS_INLINE void multiply_tiles(float *sums, const uint32_t *a, const uint32_t *b, int steps, bool add)
+/* sums [TILE_ROWS][TILE_COLS] (row stride `stride`) = (or, with `add`, +=) a times b, of `steps` tiles of k: a and b
+ * [steps][PLANES][2][TILE_WORDS]. */
+ALWAYS_INLINE void multiply_tiles(float *sums, int stride, const uint32_t *a, const uint32_t *b, int steps, bool add)
 {
-    load_sums(sums, !add);
+    load_sums(sums, stride, !add);
     for (const uint32_t *end = a + (size_t)steps * STEP_WORDS; a < end; a += STEP_WORDS, b += STEP_WORDS) {
         const uint32_t *next = b + AHEAD * STEP_WORDS;
         TILE_LOAD("tmm6", b, 64);
@@ -154,7 +155,7 @@ ALWAYS_INLINE void multiply_tiles(float *sums, const uint32_t *a, const uint32_t
         TILE_MULTIPLY_ADD("tmm3", "tmm5", "tmm7");
 //@ end
     }
-    store_sums(sums);
+    store_sums(sums, stride);
 }
 
 /* 32 floats as bfloat16, to nearest. */
@@ -180,29 +181,29 @@ ALWAYS_INLINE float upper_half(uint32_t pair)
 }
 
 /* One product of planes, of one tile of k. */
-ALWAYS_INLINE void multiply_planes(float *sums, const uint32_t *a, const uint32_t *b)
+ALWAYS_INLINE void multiply_planes(float *sums, int stride, const uint32_t *a, const uint32_t *b)
 {
     for (int i = 0; i < TILE_ROWS; i++)
         for (int k = 0; k < 16; k++) {
             const uint32_t left = a[i * 16 + k];
             for (int j = 0; j < TILE_COLS; j++) {
                 const uint32_t right = b[j / 16 * TILE_WORDS + k * 16 + j % 16];
-                float *sum = &sums[i * TILE_COLS + j];
+                float *sum = &sums[i * stride + j];
                 *sum += upper_half(left << 16) * upper_half(right << 16);
                 *sum += upper_half(left) * upper_half(right);
             }
         }
 }
 
-ALWAYS_INLINE void multiply_tiles(float *sums, const uint32_t *a, const uint32_t *b, int steps, bool add)
+ALWAYS_INLINE void multiply_tiles(float *sums, int stride, const uint32_t *a, const uint32_t *b, int steps, bool add)
 {
-    if (!add)
-        memset(sums, 0, sizeof *sums * TILE_ROWS * TILE_COLS);
+    for (int i = 0; !add && i < TILE_ROWS; i++)
+        memset(sums + i * stride, 0, sizeof *sums * TILE_COLS);
     for (int step = 0; step < steps; step++, a += STEP_WORDS, b += STEP_WORDS) {
-        multiply_planes(sums, a, b);
+        multiply_planes(sums, stride, a, b);
 //@ if split then
-        multiply_planes(sums, a + 2 * TILE_WORDS, b);
-        multiply_planes(sums, a, b + 2 * TILE_WORDS);
+        multiply_planes(sums, stride, a + 2 * TILE_WORDS, b);
+        multiply_planes(sums, stride, a, b + 2 * TILE_WORDS);
 //@ end
     }
 }
@@ -344,7 +345,7 @@ ALWAYS_INLINE void multiply_rows(struct product p, const uint32_t *rows_of_a, co
         for (int j = 0; j < columns; j += TILE_COLS) {
             float *c = sums + j * TILE_ROWS;
             const uint32_t *panel = block + (size_t)(j / TILE_COLS * steps + step) * STEP_WORDS;
-            multiply_tiles(c, rows_of_a + step * STEP_WORDS, panel, smaller(strip, steps - step), step > 0);
+            multiply_tiles(c, TILE_COLS, rows_of_a + step * STEP_WORDS, panel, smaller(strip, steps - step), step > 0);
             if (step + strip >= steps)
                 finish_tile(p, c, TILE_COLS, m, rows, n + j, smaller(TILE_COLS, columns - j), k == 0);
         }
