@@ -23,7 +23,7 @@ enum {
     ROW_TILE = TILE_ROWS,
     ROW_STEP = TILE_ROWS,
     ROW_BLOCK = 256,
-    KEY_ROWS = 128
+    KEY_ROWS = 256
 };
 
 _Static_assert(TILE_ROWS == TILE_COLS && TILE_ROWS == TILE_K, "rows become columns and k");
@@ -60,6 +60,14 @@ ALWAYS_INLINE void attention_close(void)
     tiles_close();
 }
 
+/* A square of floats that lie in the cache (row stride `stride`) as a step of tiles: of a left factor's rows, or of a right factor's
+ * columns where each lies along a row (`turn`) or across the rows (not `along`). */
+ALWAYS_INLINE void attention_fetch(uint32_t *to, const float *from, int stride, bool along, bool turn)
+{
+    const struct operand square = {from, stride, false, false};
+    fetch_tiles(to, square, along, turn, false, 0, TILE_ROWS, 0, TILE_K);
+}
+
 /* ---- products ---- */
 
 /* scores [rows][width] (row stride KEY_BLOCK) = left times a turned block's first `width` vectors. */
@@ -72,15 +80,16 @@ NOINLINE void attention_scores(float *scores, const uint32_t *left, const struct
                            right->turned + j * HEAD_ELEMENTS, HEAD_STEPS, false);
 }
 
-/* sum [rows][HEAD_LANES] += weights [rows][depth] (row stride KEY_BLOCK) times a straight block's first `depth` vectors. */
+/* sum [rows][HEAD_LANES] += weights [rows][depth] (row stride KEY_BLOCK, zeros behind them up to attention_width(depth)) times a
+ * straight block's first `depth` vectors. */
 NOINLINE void attention_weighted_sum(float *sum, const float *weights, const struct attention_block *right, int rows,
                                      int depth)
 {
     _Alignas(64) uint32_t left[TILE_ROWS * KEY_ELEMENTS];
-    const struct operand from = {weights, KEY_BLOCK, false, false};
     const int steps = (depth + TILE_K - 1) / TILE_K;
     for (int i = 0; i < rows; i += TILE_ROWS) {
-        fetch_rows(left, from, i, TILE_ROWS, 0, depth);
+        for (int step = 0; step < steps; step++)
+            attention_fetch(left + step * STEP_WORDS, weights + i * KEY_BLOCK + step * TILE_K, KEY_BLOCK, true, false);
         for (int j = 0; j < HEAD_LANES; j += TILE_COLS)
             multiply_tiles(sum + i * HEAD_LANES + j, HEAD_LANES, left, right->straight + j * KEY_ELEMENTS, steps, true);
     }
@@ -93,10 +102,10 @@ static void attention_pack_rows(uint32_t *to, struct attention_heads heads, int 
                                 float scale)
 {
     _Alignas(64) float rows[TILE_ROWS * HEAD_LANES];
-    const struct operand from = {rows, HEAD_LANES, false, false};
-    for (int r = 0; r < padded; r += TILE_ROWS) {
+    for (int r = 0; r < padded; r += TILE_ROWS, to += HEAD_STEPS * STEP_WORDS) {
         attention_gather(rows, HEAD_LANES, heads, first + r, smaller(TILE_ROWS, count - r), TILE_ROWS, scale);
-        fetch_rows(to + r * HEAD_ELEMENTS, from, 0, TILE_ROWS, 0, HEAD_LANES);
+        for (int step = 0; step < HEAD_STEPS; step++)
+            attention_fetch(to + step * STEP_WORDS, rows + step * TILE_K, HEAD_LANES, true, false);
     }
 }
 
@@ -105,13 +114,13 @@ static void attention_pack_block(struct attention_block *block, struct attention
                                  float scale, int forms)
 {
     _Alignas(64) float keys[TILE_COLS * HEAD_LANES];
-    const struct operand columns = {keys, HEAD_LANES, true, false}, k = {keys, HEAD_LANES, false, false};
     for (int j = 0; j < count; j += TILE_COLS) {
+        uint32_t *turned = block->turned + j * HEAD_ELEMENTS, *straight = block->straight + j / TILE_K * STEP_WORDS;
         attention_gather(keys, HEAD_LANES, heads, first + j, smaller(TILE_COLS, count - j), TILE_COLS, scale);
-        if (forms & TURNED)
-            fetch_panel(block->turned + j * HEAD_ELEMENTS, columns, 0, TILE_COLS, 0, HEAD_LANES);
+        for (int step = 0; forms & TURNED && step < HEAD_STEPS; step++)
+            attention_fetch(turned + step * STEP_WORDS, keys + step * TILE_K, HEAD_LANES, true, true);
         for (int i = 0; forms & STRAIGHT && i < HEAD_LANES; i += TILE_COLS)
-            fetch_panel(block->straight + i * KEY_ELEMENTS + j / TILE_K * STEP_WORDS, k, i, TILE_COLS, 0, TILE_K);
+            attention_fetch(straight + i * KEY_ELEMENTS, keys + i, HEAD_LANES, false, false);
     }
 }
 

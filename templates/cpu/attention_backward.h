@@ -145,13 +145,14 @@ NOINLINE void attention_dq(const struct attention_gradient *g, const struct atte
 /* In dk and dv keys are the rows of the products, and (query, head) pairs the columns. */
 struct attention_columns {
     struct attention_block q, dout;
-    _Alignas(64) float p[ROW_STEP * KEY_BLOCK]; /* scores, then probabilities */
+//@   if any_k then
+    _Alignas(64) float p[ROW_STEP * KEY_BLOCK], ds[ROW_STEP * KEY_BLOCK]; /* scores and dp, then p and ds */
+    float delta[KEY_BLOCK];
+//@   else
+    _Alignas(64) float p[ROW_STEP * KEY_BLOCK]; /* scores, then p */
+//@   end
     float lse[KEY_BLOCK];
     int32_t position[KEY_BLOCK], first_key[KEY_BLOCK]; /* of each column's query, and of what it sees */
-//@   if any_k then
-    _Alignas(64) float ds[ROW_STEP * KEY_BLOCK]; /* dp, then ds */
-    float delta[KEY_BLOCK];
-//@   end
 };
 
 /* Columns [first, first + columns); `forms` are those of q and dout. */
@@ -272,11 +273,12 @@ $(wrap("NOINLINE void " .. kernel.symbol .. "(const struct attention_gradient *g
             $(kernel.symbol)_step(&b, &c, key, r, attention_min(ROW_STEP, padded - r), columns);
     }
     attention_close();
+    float *out = g->dqkv + (size_t)key * QKV + g->head * HEAD_DIM;
 //@   if kernel.k then
-    attention_write_keys(g->dqkv + (size_t)key * QKV + K_OFFSET + g->head * HEAD_DIM, b.dk, keys, attention_score_scale());
+    attention_write_keys(out + K_OFFSET, b.dk, keys, attention_score_scale());
 //@   end
 //@   if kernel.v then
-    attention_write_keys(g->dqkv + (size_t)key * QKV + V_OFFSET + g->head * HEAD_DIM, b.dv, keys, 1.0f);
+    attention_write_keys(out + V_OFFSET, b.dv, keys, 1.0f);
 //@   end
 }
 

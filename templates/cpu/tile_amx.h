@@ -286,47 +286,64 @@ ALWAYS_INLINE void pairs_across(vec to[2][PLANES], struct operand o, int row, in
     }
 }
 
+/* A line of a pair of tiles of each plane. */
+ALWAYS_INLINE void store_line(uint32_t *to, int line, const vec words[PLANES])
+{
+    for (int plane = 0; plane < PLANES; plane++)
+        memcpy(to + plane * 2 * TILE_WORDS + line * 16, &words[plane], sizeof(vec));
+}
+
+ALWAYS_INLINE void turn_tile(uint32_t *tile)
+{
+    vec lines[16];
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; i++)
+        memcpy(&lines[i], tile + i * 16, sizeof(vec));
+    vec_transpose(lines);
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; i++)
+        memcpy(tile + i * 16, &lines[i], sizeof(vec));
+}
+
 /* Two tiles side by side, to [PLANES][2][TILE_WORDS]: 32 lines (rows of A or columns of B) from `line` on and 32 k from `k` on;
  * zeros beyond `lines` and `depth`. In memory k runs along rows or across them; where that is not how the tile has it, it is
- * turned. What comes next is asked for meanwhile. */
-ALWAYS_INLINE void fetch_tiles(uint32_t *to, struct operand o, bool k_along, bool turn, int line, int lines, int k,
-                               int depth)
+ * turned. With `ahead`, what comes next is asked for meanwhile. */
+ALWAYS_INLINE void fetch_tiles(uint32_t *to, struct operand o, bool k_along, bool turn, bool ahead, int line, int lines,
+                               int k, int depth)
 {
-    vec tile[PLANES][2][16];
     for (int i = 0; k_along && i < 32; i++) {
         vec words[PLANES];
         pairs_along(words, o, line + i, k, i < lines ? depth : 0);
-        for (int plane = 0; plane < PLANES; plane++)
-            tile[plane][i / 16][i % 16] = words[plane];
-        operand_prefetch(o, line + 32 + i, k);
+        store_line(to, i, words);
+        if (ahead)
+            operand_prefetch(o, line + 32 + i, k);
     }
     for (int i = 0; !k_along && i < 16; i++) {
         vec words[2][PLANES];
         pairs_across(words, o, k + 2 * i, line, depth - 2 * i, lines);
-        for (int plane = 0; plane < PLANES; plane++) {
-            tile[plane][0][i] = words[0][plane];
-            tile[plane][1][i] = words[1][plane];
+        store_line(to, i, words[0]);
+        store_line(to, 16 + i, words[1]);
+        if (ahead) {
+            operand_prefetch(o, k + TILE_K + 2 * i, line);
+            operand_prefetch(o, k + TILE_K + 2 * i + 1, line);
         }
-        operand_prefetch(o, k + TILE_K + 2 * i, line);
-        operand_prefetch(o, k + TILE_K + 2 * i + 1, line);
     }
     for (int i = 0; turn && i < 2 * PLANES; i++)
-        vec_transpose(tile[i / 2][i % 2]);
-    memcpy(to, tile, sizeof tile);
+        turn_tile(to + i * TILE_WORDS);
 }
 
 /* to [steps][PLANES][2][TILE_WORDS] = TILE_ROWS rows of A from m on, `rows` of them there. */
 ALWAYS_INLINE void fetch_rows(uint32_t *to, struct operand a, int m, int rows, int k, int depth)
 {
     for (; depth > 0; depth -= TILE_K, k += TILE_K, to += STEP_WORDS)
-        fetch_tiles(to, a, !a.transposed, a.transposed, m, rows, k, depth);
+        fetch_tiles(to, a, !a.transposed, a.transposed, true, m, rows, k, depth);
 }
 
 /* to [steps][PLANES][2][TILE_WORDS] = TILE_COLS columns of B from n on, `columns` of them there. */
 ALWAYS_INLINE void fetch_panel(uint32_t *to, struct operand b, int n, int columns, int k, int depth)
 {
     for (; depth > 0; depth -= TILE_K, k += TILE_K, to += STEP_WORDS)
-        fetch_tiles(to, b, b.transposed, b.transposed, n, columns, k, depth);
+        fetch_tiles(to, b, b.transposed, b.transposed, true, n, columns, k, depth);
 }
 
 /* ---- blocks ---- */
