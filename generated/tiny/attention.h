@@ -17,7 +17,7 @@
 #ifndef LORAC_ATTENTION_H
 #define LORAC_ATTENTION_H
 
-#include "attention_tile.h"
+#include "attention_fma.h"
 #include "exp.h"
 
 #include <float.h>
@@ -31,11 +31,9 @@ struct segments {
     const int32_t *starts;
 };
 
-/* What the rows of one key head see. Pointers are to the first row's q and the segment's first key and value. */
+/* What the rows of one key head see: its queries from row 0 on, the segment's keys and values from the first on. */
 struct attention_view {
-    const float *q;
-    const float *k, *v;
-    size_t kv_stride;   /* floats from one key to the next; queries are QKV apart */
+    struct attention_heads q, k, v;
     int first_position; /* of row 0's query, counted from the first key */
     int window;
 };
@@ -63,14 +61,14 @@ static inline int attention_first_key(const struct attention_view *view, int pos
     return view->window > 0 ? attention_max(0, position - view->window + 1) : 0;
 }
 
-/* Sets what row `row` does not see of the block's scores [KEY_BLOCK], whose first key is `key`, to minus infinity. */
-static inline void attention_mask(float *scores, const struct attention_view *view, int row, int key)
+/* Sets what row `row` does not see of its scores [width], whose first key is `key`, to minus infinity. */
+static inline void attention_mask(float *scores, const struct attention_view *view, int row, int key, int width)
 {
     int position = attention_position(view, row);
     int begin = attention_first_key(view, position) - key, end = position + 1 - key;
-    if (begin <= 0 && end >= KEY_BLOCK)
+    if (begin <= 0 && end >= width)
         return;
-    for (int j = 0; j < KEY_BLOCK; j++)
+    for (int j = 0; j < width; j++)
         scores[j] = j >= begin && j < end ? scores[j] : -INFINITY;
 }
 
@@ -83,11 +81,11 @@ static inline int attention_skip(const struct attention_view *view, int first, i
 
 /* ---- forward ---- */
 
-/* A block of rows on its way past the keys. */
+/* A block of rows on its way past the keys; scores are those of one ROW_STEP. */
 struct attention_rows {
-    _Alignas(64) float q[ROW_BLOCK * HEAD_LANES]; /* scaled */
+    _Alignas(64) packed_t q[ROW_BLOCK * HEAD_ELEMENTS];
     _Alignas(64) float out[ROW_BLOCK * HEAD_LANES];
-    _Alignas(64) float scores[ROW_BLOCK * KEY_BLOCK];
+    _Alignas(64) float scores[ROW_STEP * KEY_BLOCK];
     _Alignas(64) float max[ROW_BLOCK], shrink[ROW_BLOCK], sum[ROW_BLOCK];
 };
 
@@ -104,38 +102,41 @@ ALWAYS_INLINE void attention_turn(float part[VL][VL])
         vec_store(part[i], rows[i]);
 }
 
-/* max [VL] of VL rows of scores becomes the maximum of itself and of the rows; shrink [VL] what its growth multiplies sums by. */
-static void attention_new_max(float *max, float *shrink, const float *scores)
+/* max [VL] of VL rows of scores [width], scaled, becomes the maximum of itself and of the rows; shrink [VL] what its growth
+ * multiplies sums by. */
+static void attention_new_max(float *max, float *shrink, const float *scores, int width)
 {
     _Alignas(64) float part[VL][VL];
     for (int r = 0; r < VL; r++) {
         memcpy(part[r], scores + r * KEY_BLOCK, sizeof part[r]);
-        for (int j = VL; j < KEY_BLOCK; j += VL)
+        for (int j = VL; j < width; j += VL)
 #pragma omp simd
             for (int l = 0; l < VL; l++)
                 part[r][l] = scores[r * KEY_BLOCK + j + l] > part[r][l] ? scores[r * KEY_BLOCK + j + l] : part[r][l];
     }
     attention_turn(part);
+    const float scale = attention_score_scale();
 #pragma omp simd
     for (int r = 0; r < VL; r++) {
         float old = max[r], new = old;
         for (int l = 0; l < VL; l++)
-            new = part[l][r] > new ? part[l][r] : new;
+            new = part[l][r] * scale > new ? part[l][r] * scale : new;
         shrink[r] = exp_float(old - new);
         max[r] = new;
     }
 }
 
-/* VL rows of scores become exp(score - max), and are added to sum [VL]. */
-static void attention_exponentials(float *sum, const float *shrink, const float *max, float *scores)
+/* VL rows of scores [width] become exp(scaled score - max), and are added to sum [VL]. */
+static void attention_exponentials(float *sum, const float *shrink, const float *max, float *scores, int width)
 {
     _Alignas(64) float part[VL][VL];
+    const float scale = attention_score_scale();
     for (int r = 0; r < VL; r++) {
         memset(part[r], 0, sizeof part[r]);
-        for (int j = 0; j < KEY_BLOCK; j += VL)
+        for (int j = 0; j < width; j += VL)
 #pragma omp simd
             for (int l = 0; l < VL; l++) {
-                float p = exp_float(scores[r * KEY_BLOCK + j + l] - max[r]);
+                float p = exp_float(scores[r * KEY_BLOCK + j + l] * scale - max[r]);
                 scores[r * KEY_BLOCK + j + l] = p;
                 part[r][l] += p;
             }
@@ -150,19 +151,19 @@ static void attention_exponentials(float *sum, const float *shrink, const float 
     }
 }
 
-/* Turns the scores of rows [begin, end) of the block into exp(score - max) with each row's new maximum, and shrinks what was
- * summed under the old one. end is rounded up to whole vectors of rows. */
+/* Turns the scores [width] of rows [begin, begin + rows) of the block, whose row 0 is `first`, into exp(score - max) with each row's
+ * new maximum, and shrinks what was summed under the old one. `rows` is rounded up to whole vectors of rows. */
 static void attention_softmax(struct attention_rows *b, const struct attention_view *view, int first, int begin,
-                              int end, int key)
+                              int rows, int key, int width)
 {
-    for (int r = begin; r < end; r += VL) {
-        float *scores = b->scores + r * KEY_BLOCK;
+    for (int r = 0; r < rows; r += VL) {
+        float *scores = b->scores + r * KEY_BLOCK, *max = b->max + begin + r, *shrink = b->shrink + begin + r;
         for (int l = 0; l < VL; l++)
-            attention_mask(scores + l * KEY_BLOCK, view, first + r + l, key);
-        attention_new_max(b->max + r, b->shrink + r, scores);
-        attention_exponentials(b->sum + r, b->shrink + r, b->max + r, scores);
+            attention_mask(scores + l * KEY_BLOCK, view, first + begin + r + l, key, width);
+        attention_new_max(max, shrink, scores, width);
+        attention_exponentials(b->sum + begin + r, shrink, max, scores, width);
     }
-    for (int r = begin; r < end; r++) {
+    for (int r = begin; r < begin + rows; r++) {
         float *out = b->out + r * HEAD_LANES;
         if (b->shrink[r] != 1.0f)
             for (int i = 0; i < HEAD_LANES; i++)
@@ -183,29 +184,42 @@ static void attention_finish(float *out, float *lse, const struct attention_rows
     }
 }
 
+/* Rows [first, first + rows) before they have seen a key; `padded` of them are packed. */
+static void attention_begin(struct attention_rows *b, const struct attention_view *view, int first, int rows,
+                            int padded)
+{
+    attention_pack_rows(b->q, view->q, first, rows, padded, attention_query_scale());
+    memset(b->out, 0, sizeof b->out);
+    memset(b->scores, 0, sizeof b->scores);
+    for (int r = 0; r < ROW_BLOCK; r++) {
+        b->max[r] = -FLT_MAX;
+        b->sum[r] = 0;
+    }
+}
+
 /* All keys for the rows [first, first + rows) of one key head. */
 NOINLINE void attention_rows_fwd(float *out, float *lse, const struct attention_view *view, int first, int rows)
 {
     struct attention_rows b;
-    _Alignas(64) float block[KEY_BLOCK * HEAD_LANES], transposed[HEAD_LANES * KEY_BLOCK];
+    struct attention_block k, v;
     int padded = (rows + ROW_TILE - 1) / ROW_TILE * ROW_TILE, last = attention_position(view, first + rows - 1);
-    attention_pack_rows(b.q, view->q, QKV, first, rows, padded, 1.0f / sqrtf((float)HEAD_DIM));
-    memset(b.out, 0, sizeof b.out);
-    memset(b.scores, 0, sizeof b.scores);
-    for (int r = 0; r < ROW_BLOCK; r++) {
-        b.max[r] = -FLT_MAX;
-        b.sum[r] = 0;
-    }
+    attention_open();
+    attention_begin(&b, view, first, rows, padded);
     int key = attention_first_key(view, attention_position(view, first)) / KEY_BLOCK * KEY_BLOCK;
     for (; key <= last; key += KEY_BLOCK) {
-        int keys = attention_min(KEY_BLOCK, last + 1 - key), skip = attention_skip(view, first, key);
-        attention_pack_keys(block, view->k + key * view->kv_stride, view->kv_stride, keys, KEY_BLOCK);
-        attention_transpose(transposed, block);
-        attention_scores(b.scores + skip * KEY_BLOCK, b.q + skip * HEAD_LANES, transposed, padded - skip);
-        attention_softmax(&b, view, first, skip, rows, key);
-        attention_pack_keys(block, view->v + key * view->kv_stride, view->kv_stride, keys, KEY_BLOCK);
-        attention_weighted_sum(b.out + skip * HEAD_LANES, b.scores + skip * KEY_BLOCK, block, padded - skip, keys);
+        int keys = attention_min(KEY_BLOCK, last + 1 - key);
+        attention_pack_block(&k, view->k, key, keys, 1.0f, TURNED);
+        attention_pack_block(&v, view->v, key, keys, 1.0f, STRAIGHT);
+        for (int r = attention_skip(view, first, key); r < padded; r += ROW_STEP) {
+            int step = attention_min(ROW_STEP, padded - r);
+            int seen = attention_min(keys, attention_position(view, first + r + step - 1) + 1 - key);
+            int width = attention_width(seen);
+            attention_scores(b.scores, b.q + r * HEAD_ELEMENTS, &k, step, width);
+            attention_softmax(&b, view, first, r, step, key, width);
+            attention_weighted_sum(b.out + r * HEAD_LANES, b.scores, &v, step, seen);
+        }
     }
+    attention_close();
     attention_finish(out, lse, &b, first, rows);
 }
 
@@ -213,10 +227,9 @@ NOINLINE void attention_rows_fwd(float *out, float *lse, const struct attention_
 static inline struct attention_view attention_view(const float *qkv, int start, int head, int window)
 {
     const float *row = qkv + (size_t)start * QKV;
-    return (struct attention_view){.q = row + head * GROUP * HEAD_DIM,
-                                   .k = row + Q_WIDTH + head * HEAD_DIM,
-                                   .v = row + Q_WIDTH + KV_WIDTH + head * HEAD_DIM,
-                                   .kv_stride = QKV,
+    return (struct attention_view){.q = {row + head * GROUP * HEAD_DIM, QKV, GROUP},
+                                   .k = {row + K_OFFSET + head * HEAD_DIM, QKV, 1},
+                                   .v = {row + V_OFFSET + head * HEAD_DIM, QKV, 1},
                                    .first_position = 0,
                                    .window = window};
 }
@@ -259,12 +272,11 @@ static void attention_extend(float *out, float *k_cache, float *v_cache, const f
 #pragma omp for schedule(dynamic) collapse(2)
     for (int head = 0; head < KV_HEADS; head++)
         for (int block = 0; block < blocks; block++) {
-            struct attention_view view = {qkv + head * GROUP * HEAD_DIM,
-                                          k_cache + head * HEAD_DIM,
-                                          v_cache + head * HEAD_DIM,
-                                          KV_WIDTH,
-                                          length,
-                                          window};
+            struct attention_view view = {.q = {qkv + head * GROUP * HEAD_DIM, QKV, GROUP},
+                                          .k = {k_cache + head * HEAD_DIM, KV_WIDTH, 1},
+                                          .v = {v_cache + head * HEAD_DIM, KV_WIDTH, 1},
+                                          .first_position = length,
+                                          .window = window};
             attention_rows_fwd(out + head * GROUP * HEAD_DIM, NULL, &view, block * height,
                                attention_min(height, rows - block * height));
         }

@@ -18,10 +18,11 @@
 
 #include "attention.h"
 
-/* What the backward pass is given of the rows of one key head, beside the view, and where it writes. dout (row stride Q_WIDTH)
- * and lse and delta (row stride HEADS) point at the group's first head at row 0's token, dqkv at that token. */
+/* What the backward pass is given of the rows of one key head, beside the view, and where it writes. dout is the group's, from row
+ * 0's token on, as are lse and delta (row stride HEADS); dqkv points at that token. */
 struct attention_gradient {
-    const float *dout, *lse, *delta;
+    struct attention_heads dout;
+    const float *lse, *delta;
     float *dqkv;
     int head;
 };
@@ -43,12 +44,13 @@ static void attention_silence_lone_rows(float *lse, const struct attention_view 
     }
 }
 
-/* scores and dp of a row [KEY_BLOCK]: scores become ds. */
-static inline void attention_row_ds(float *scores, const float *dp, float lse, float delta)
+/* scores and dp of a row [width]: scores become ds. */
+static inline void attention_row_ds(float *scores, const float *dp, float lse, float delta, int width)
 {
+    const float scale = attention_score_scale();
 #pragma omp simd
-    for (int j = 0; j < KEY_BLOCK; j++)
-        scores[j] = exp_float(scores[j] - lse) * (dp[j] - delta);
+    for (int j = 0; j < width; j++)
+        scores[j] = exp_float(scores[j] * scale - lse) * (dp[j] - delta);
 }
 
 static void attention_write_dq(const struct attention_gradient *g, const float *dq, int first, int rows)
@@ -61,55 +63,80 @@ static void attention_write_dq(const struct attention_gradient *g, const float *
                 dq[r * HEAD_LANES + i] * scale;
 }
 
+/* Rows on their way past the keys; scores, which become ds, and dp are those of one ROW_STEP. */
+struct attention_dq_rows {
+    _Alignas(64) packed_t q[ROW_BLOCK * HEAD_ELEMENTS], dout[ROW_BLOCK * HEAD_ELEMENTS];
+    _Alignas(64) float dq[ROW_BLOCK * HEAD_LANES];
+    _Alignas(64) float scores[ROW_STEP * KEY_BLOCK], dp[ROW_STEP * KEY_BLOCK];
+    float lse[ROW_BLOCK], delta[ROW_BLOCK];
+};
+
+static void attention_dq_begin(struct attention_dq_rows *b, const struct attention_gradient *g,
+                               const struct attention_view *view, int first, int rows, int padded)
+{
+    attention_pack_rows(b->q, view->q, first, rows, padded, attention_query_scale());
+    attention_pack_rows(b->dout, g->dout, first, rows, padded, 1.0f);
+    attention_row_values(b->lse, g->lse, first, rows, padded, INFINITY);
+    attention_row_values(b->delta, g->delta, first, rows, padded, 0.0f);
+    attention_silence_lone_rows(b->lse, view, first, rows);
+    memset(b->dq, 0, sizeof b->dq);
+}
+
+/* What `keys` keys from `key` on give to `rows` rows of the block, whose row 0 is `first`, from `begin` on. */
+static void attention_dq_step(struct attention_dq_rows *b, const struct attention_block *k,
+                              const struct attention_block *v, const struct attention_view *view, int first, int begin,
+                              int rows, int key, int keys)
+{
+    const int width = attention_width(keys);
+    attention_scores(b->dp, b->dout + begin * HEAD_ELEMENTS, v, rows, width);
+    attention_scores(b->scores, b->q + begin * HEAD_ELEMENTS, k, rows, width);
+    for (int r = 0; r < rows; r++) {
+        float *scores = b->scores + r * KEY_BLOCK;
+        attention_mask(scores, view, first + begin + r, key, width);
+        attention_row_ds(scores, b->dp + r * KEY_BLOCK, b->lse[begin + r], b->delta[begin + r], width);
+    }
+    attention_weighted_sum(b->dq + begin * HEAD_LANES, b->scores, k, rows, keys);
+}
+
 /* dq of rows [first, first + rows). */
 NOINLINE void attention_dq(const struct attention_gradient *g, const struct attention_view *view, int first, int rows)
 {
-    _Alignas(64) float q[ROW_BLOCK * HEAD_LANES], dout[ROW_BLOCK * HEAD_LANES], dq[ROW_BLOCK * HEAD_LANES];
-    _Alignas(64) float scores[ROW_BLOCK * KEY_BLOCK], dp[ROW_BLOCK * KEY_BLOCK];
-    _Alignas(64) float block[KEY_BLOCK * HEAD_LANES], transposed[HEAD_LANES * KEY_BLOCK];
-    float lse[ROW_BLOCK], delta[ROW_BLOCK];
+    struct attention_dq_rows b;
+    struct attention_block k, v;
     int padded = (rows + ROW_TILE - 1) / ROW_TILE * ROW_TILE, last = attention_position(view, first + rows - 1);
-    attention_pack_rows(q, view->q, QKV, first, rows, padded, 1.0f / sqrtf((float)HEAD_DIM));
-    attention_pack_rows(dout, g->dout, Q_WIDTH, first, rows, padded, 1.0f);
-    attention_row_values(lse, g->lse, first, rows, padded, INFINITY);
-    attention_row_values(delta, g->delta, first, rows, padded, 0.0f);
-    attention_silence_lone_rows(lse, view, first, rows);
-    memset(dq, 0, sizeof dq);
+    attention_open();
+    attention_dq_begin(&b, g, view, first, rows, padded);
     int key = attention_first_key(view, attention_position(view, first)) / KEY_BLOCK * KEY_BLOCK;
     for (; key <= last; key += KEY_BLOCK) {
-        int keys = attention_min(KEY_BLOCK, last + 1 - key), skip = attention_skip(view, first, key);
-        attention_pack_keys(block, view->v + key * view->kv_stride, view->kv_stride, keys, KEY_BLOCK);
-        attention_transpose(transposed, block);
-        attention_scores(dp + skip * KEY_BLOCK, dout + skip * HEAD_LANES, transposed, padded - skip);
-        attention_pack_keys(block, view->k + key * view->kv_stride, view->kv_stride, keys, KEY_BLOCK);
-        attention_transpose(transposed, block);
-        attention_scores(scores + skip * KEY_BLOCK, q + skip * HEAD_LANES, transposed, padded - skip);
-        for (int r = skip; r < rows; r++) {
-            attention_mask(scores + r * KEY_BLOCK, view, first + r, key);
-            attention_row_ds(scores + r * KEY_BLOCK, dp + r * KEY_BLOCK, lse[r], delta[r]);
+        int keys = attention_min(KEY_BLOCK, last + 1 - key);
+        attention_pack_block(&k, view->k, key, keys, 1.0f, TURNED + STRAIGHT);
+        attention_pack_block(&v, view->v, key, keys, 1.0f, TURNED);
+        for (int r = attention_skip(view, first, key); r < padded; r += ROW_STEP) {
+            int step = attention_min(ROW_STEP, padded - r);
+            int seen = attention_min(keys, attention_position(view, first + r + step - 1) + 1 - key);
+            attention_dq_step(&b, &k, &v, view, first, r, step, key, seen);
         }
-        attention_weighted_sum(dq + skip * HEAD_LANES, scores + skip * KEY_BLOCK, block, padded - skip, keys);
     }
-    attention_write_dq(g, dq, first, rows);
+    attention_close();
+    attention_write_dq(g, b.dq, first, rows);
 }
 
 /* In dk and dv keys are the rows of the products, and (query, head) pairs the columns. */
 struct attention_columns {
-    _Alignas(64) float q[KEY_BLOCK * HEAD_LANES], q_transposed[HEAD_LANES * KEY_BLOCK]; /* scaled */
-    _Alignas(64) float dout[KEY_BLOCK * HEAD_LANES];
-    _Alignas(64) float p[KEY_ROWS * KEY_BLOCK]; /* scores, then probabilities */
+    struct attention_block q, dout;
+    _Alignas(64) float p[ROW_STEP * KEY_BLOCK], ds[ROW_STEP * KEY_BLOCK]; /* scores and dp, then p and ds */
+    float delta[KEY_BLOCK];
     float lse[KEY_BLOCK];
     int32_t position[KEY_BLOCK], first_key[KEY_BLOCK]; /* of each column's query, and of what it sees */
-    _Alignas(64) float dout_transposed[HEAD_LANES * KEY_BLOCK], ds[KEY_ROWS * KEY_BLOCK]; /* dp, then ds */
-    float delta[KEY_BLOCK];
 };
 
+/* Columns [first, first + columns); `forms` are those of q and dout. */
 static void attention_pack_columns(struct attention_columns *c, const struct attention_gradient *g,
-                                   const struct attention_view *view, int first, int columns)
+                                   const struct attention_view *view, int first, int columns, int q_forms,
+                                   int dout_forms)
 {
-    attention_pack_rows(c->q, view->q, QKV, first, columns, KEY_BLOCK, 1.0f / sqrtf((float)HEAD_DIM));
-    attention_pack_rows(c->dout, g->dout, Q_WIDTH, first, columns, KEY_BLOCK, 1.0f);
-    attention_transpose(c->q_transposed, c->q);
+    attention_pack_block(&c->q, view->q, first, columns, attention_query_scale(), q_forms);
+    attention_pack_block(&c->dout, g->dout, first, columns, 1.0f, dout_forms);
     attention_row_values(c->lse, g->lse, first, columns, KEY_BLOCK, INFINITY);
     for (int j = 0; j < KEY_BLOCK; j++) {
         c->position[j] = attention_position(view, first + j);
@@ -117,39 +144,61 @@ static void attention_pack_columns(struct attention_columns *c, const struct att
     }
 }
 
-/* What dp and ds need beside that. */
-static void attention_pack_column_gradients(struct attention_columns *c, const struct attention_gradient *g, int first,
-                                            int columns)
+/* p holds scores and ds dp, [keys][width]: makes them p and ds. */
+static void attention_columns_softmax(struct attention_columns *c, int key, int keys, int width)
 {
-    attention_transpose(c->dout_transposed, c->dout);
-    attention_row_values(c->delta, g->delta, first, columns, KEY_BLOCK, 0.0f);
-}
-
-/* p holds scores and ds dp, [keys][KEY_BLOCK]: makes them p and ds. */
-static void attention_columns_softmax(struct attention_columns *c, int key, int keys)
-{
+    const float scale = attention_score_scale();
     for (int r = 0; r < keys; r++) {
         float *p = c->p + r * KEY_BLOCK, *ds = c->ds + r * KEY_BLOCK;
 #pragma omp simd
-        for (int j = 0; j < KEY_BLOCK; j++) {
+        for (int j = 0; j < width; j++) {
             bool seen = (key + r <= c->position[j]) & (key + r >= c->first_key[j]);
-            p[j] = exp_float(seen ? p[j] - c->lse[j] : -INFINITY);
+            p[j] = exp_float(seen ? p[j] * scale - c->lse[j] : -INFINITY);
             ds[j] = c->position[j] > c->first_key[j] ? p[j] * (ds[j] - c->delta[j]) : 0.0f;
         }
     }
 }
 
-/* p holds scores [keys][KEY_BLOCK]: makes them p. */
-static void attention_columns_probabilities(struct attention_columns *c, int key, int keys)
+/* p holds scores [keys][width]: makes them p. */
+static void attention_columns_probabilities(struct attention_columns *c, int key, int keys, int width)
 {
+    const float scale = attention_score_scale();
     for (int r = 0; r < keys; r++) {
         float *p = c->p + r * KEY_BLOCK;
 #pragma omp simd
-        for (int j = 0; j < KEY_BLOCK; j++) {
+        for (int j = 0; j < width; j++) {
             bool seen = (key + r <= c->position[j]) & (key + r >= c->first_key[j]);
-            p[j] = exp_float(seen ? p[j] - c->lse[j] : -INFINITY);
+            p[j] = exp_float(seen ? p[j] * scale - c->lse[j] : -INFINITY);
         }
     }
+}
+
+/* Of each of `keys` keys, gradient [keys][HEAD_LANES] times scale to `out` (row stride QKV). */
+static void attention_write_keys(float *out, const float *gradient, int keys, float scale)
+{
+    for (int j = 0; j < keys; j++)
+        for (int i = 0; i < HEAD_DIM; i++)
+            out[(size_t)j * QKV + i] = gradient[j * HEAD_LANES + i] * scale;
+}
+
+/* What becomes of dk and dv of keys [key, key + keys), and what they are packed into. */
+struct attention_dk_dv_rows {
+    _Alignas(64) packed_t k[KEY_ROWS * HEAD_ELEMENTS];
+    _Alignas(64) packed_t v[KEY_ROWS * HEAD_ELEMENTS];
+    _Alignas(64) float dk[KEY_ROWS * HEAD_LANES];
+    _Alignas(64) float dv[KEY_ROWS * HEAD_LANES];
+};
+
+/* What `columns` columns give to `rows` keys from key `key` + `begin` on. */
+static void attention_dk_dv_step(struct attention_dk_dv_rows *b, struct attention_columns *c, int key, int begin,
+                                 int rows, int columns)
+{
+    const int width = attention_width(columns);
+    attention_scores(c->p, b->k + begin * HEAD_ELEMENTS, &c->q, rows, width);
+    attention_scores(c->ds, b->v + begin * HEAD_ELEMENTS, &c->dout, rows, width);
+    attention_columns_softmax(c, key + begin, rows, width);
+    attention_weighted_sum(b->dk + begin * HEAD_LANES, c->ds, &c->q, rows, columns);
+    attention_weighted_sum(b->dv + begin * HEAD_LANES, c->p, &c->dout, rows, columns);
 }
 
 /* dk and dv of keys [key, key + keys) of a segment of `length` tokens, summed over the rows that see them, the group's heads of a
@@ -157,32 +206,44 @@ static void attention_columns_probabilities(struct attention_columns *c, int key
 NOINLINE void attention_dk_dv(const struct attention_gradient *g, const struct attention_view *view, int key, int keys,
                               int length)
 {
+    struct attention_dk_dv_rows b;
     struct attention_columns c;
-    _Alignas(64) float k[KEY_ROWS * HEAD_LANES];
-    attention_pack_keys(k, view->k + key * view->kv_stride, view->kv_stride, keys, KEY_ROWS);
-    _Alignas(64) float v[KEY_ROWS * HEAD_LANES], dk[KEY_ROWS * HEAD_LANES];
-    attention_pack_keys(v, view->v + key * view->kv_stride, view->kv_stride, keys, KEY_ROWS);
-    memset(dk, 0, sizeof dk);
-    _Alignas(64) float dv[KEY_ROWS * HEAD_LANES];
-    memset(dv, 0, sizeof dv);
+    int packed = (keys + ROW_TILE - 1) / ROW_TILE * ROW_TILE;
+    attention_open();
+    attention_pack_rows(b.k, view->k, key, keys, packed, 1.0f);
+    attention_pack_rows(b.v, view->v, key, keys, packed, 1.0f);
+    memset(b.dk, 0, sizeof b.dk);
+    memset(b.dv, 0, sizeof b.dv);
     int queries = view->window > 0 ? attention_min(length, key + keys - 1 + view->window) : length;
     for (int first = key * GROUP; first < queries * GROUP; first += KEY_BLOCK) {
         int columns = attention_min(KEY_BLOCK, queries * GROUP - first);
         int seen = attention_min(keys, attention_position(view, first + columns - 1) - key + 1);
         int padded = (seen + ROW_TILE - 1) / ROW_TILE * ROW_TILE;
-        attention_pack_columns(&c, g, view, first, columns);
-        attention_scores(c.p, k, c.q_transposed, padded);
-        attention_pack_column_gradients(&c, g, first, columns);
-        attention_scores(c.ds, v, c.dout_transposed, padded);
-        attention_columns_softmax(&c, key, padded);
-        attention_weighted_sum(dk, c.ds, c.q, padded, columns);
-        attention_weighted_sum(dv, c.p, c.dout, padded, columns);
+        attention_pack_columns(&c, g, view, first, columns, TURNED + STRAIGHT, TURNED + STRAIGHT);
+        attention_row_values(c.delta, g->delta, first, columns, KEY_BLOCK, 0.0f);
+        for (int r = 0; r < padded; r += ROW_STEP)
+            attention_dk_dv_step(&b, &c, key, r, attention_min(ROW_STEP, padded - r), columns);
     }
+    attention_close();
     float *out = g->dqkv + (size_t)key * QKV + g->head * HEAD_DIM;
-    for (int j = 0; j < keys; j++) {
-        memcpy(out + (size_t)j * QKV + K_OFFSET, dk + j * HEAD_LANES, HEAD_DIM * sizeof *dk);
-        memcpy(out + (size_t)j * QKV + V_OFFSET, dv + j * HEAD_LANES, HEAD_DIM * sizeof *dv);
-    }
+    attention_write_keys(out + K_OFFSET, b.dk, keys, attention_score_scale());
+    attention_write_keys(out + V_OFFSET, b.dv, keys, 1.0f);
+}
+
+/* What becomes of dv of keys [key, key + keys), and what they are packed into. */
+struct attention_dv_rows {
+    _Alignas(64) packed_t k[KEY_ROWS * HEAD_ELEMENTS];
+    _Alignas(64) float dv[KEY_ROWS * HEAD_LANES];
+};
+
+/* What `columns` columns give to `rows` keys from key `key` + `begin` on. */
+static void attention_dv_step(struct attention_dv_rows *b, struct attention_columns *c, int key, int begin, int rows,
+                              int columns)
+{
+    const int width = attention_width(columns);
+    attention_scores(c->p, b->k + begin * HEAD_ELEMENTS, &c->q, rows, width);
+    attention_columns_probabilities(c, key + begin, rows, width);
+    attention_weighted_sum(b->dv + begin * HEAD_LANES, c->p, &c->dout, rows, columns);
 }
 
 /* dv of keys [key, key + keys) of a segment of `length` tokens, summed over the rows that see them, the group's heads of a
@@ -190,25 +251,24 @@ NOINLINE void attention_dk_dv(const struct attention_gradient *g, const struct a
 NOINLINE void attention_dv(const struct attention_gradient *g, const struct attention_view *view, int key, int keys,
                            int length)
 {
+    struct attention_dv_rows b;
     struct attention_columns c;
-    _Alignas(64) float k[KEY_ROWS * HEAD_LANES];
-    attention_pack_keys(k, view->k + key * view->kv_stride, view->kv_stride, keys, KEY_ROWS);
-    _Alignas(64) float dv[KEY_ROWS * HEAD_LANES];
-    memset(dv, 0, sizeof dv);
+    int packed = (keys + ROW_TILE - 1) / ROW_TILE * ROW_TILE;
+    attention_open();
+    attention_pack_rows(b.k, view->k, key, keys, packed, 1.0f);
+    memset(b.dv, 0, sizeof b.dv);
     int queries = view->window > 0 ? attention_min(length, key + keys - 1 + view->window) : length;
     for (int first = key * GROUP; first < queries * GROUP; first += KEY_BLOCK) {
         int columns = attention_min(KEY_BLOCK, queries * GROUP - first);
         int seen = attention_min(keys, attention_position(view, first + columns - 1) - key + 1);
         int padded = (seen + ROW_TILE - 1) / ROW_TILE * ROW_TILE;
-        attention_pack_columns(&c, g, view, first, columns);
-        attention_scores(c.p, k, c.q_transposed, padded);
-        attention_columns_probabilities(&c, key, padded);
-        attention_weighted_sum(dv, c.p, c.dout, padded, columns);
+        attention_pack_columns(&c, g, view, first, columns, TURNED, STRAIGHT);
+        for (int r = 0; r < padded; r += ROW_STEP)
+            attention_dv_step(&b, &c, key, r, attention_min(ROW_STEP, padded - r), columns);
     }
+    attention_close();
     float *out = g->dqkv + (size_t)key * QKV + g->head * HEAD_DIM;
-    for (int j = 0; j < keys; j++) {
-        memcpy(out + (size_t)j * QKV + V_OFFSET, dv + j * HEAD_LANES, HEAD_DIM * sizeof *dv);
-    }
+    attention_write_keys(out + V_OFFSET, b.dv, keys, 1.0f);
 }
 
 /* delta [T][HEADS] = sum(dout * out) of each head: what the softmax takes off every dp. */
@@ -240,7 +300,7 @@ static void attention_bwd(float *dqkv, float *delta, const float *dout, const fl
             for (int block = 0; block < key_blocks + row_blocks; block++) {
                 struct attention_view view = attention_view(qkv, start, head, window);
                 size_t at = (size_t)start * HEADS + head * GROUP;
-                struct attention_gradient g = {.dout = dout + at * HEAD_DIM,
+                struct attention_gradient g = {.dout = {dout + at * HEAD_DIM, Q_WIDTH, GROUP},
                                                .lse = lse + at,
                                                .delta = delta + at,
                                                .dqkv = dqkv + (size_t)start * QKV,
@@ -270,7 +330,7 @@ static void attention_qv_bwd(float *dqkv, float *delta, const float *dout, const
             for (int block = 0; block < key_blocks + row_blocks; block++) {
                 struct attention_view view = attention_view(qkv, start, head, window);
                 size_t at = (size_t)start * HEADS + head * GROUP;
-                struct attention_gradient g = {.dout = dout + at * HEAD_DIM,
+                struct attention_gradient g = {.dout = {dout + at * HEAD_DIM, Q_WIDTH, GROUP},
                                                .lse = lse + at,
                                                .delta = delta + at,
                                                .dqkv = dqkv + (size_t)start * QKV,

@@ -6,6 +6,7 @@
 #define LORAC_SELFTEST_ATTENTION_H
 
 #include "attention_backward.h"
+#include "matmul.h"
 #include "selftest_check.h"
 
 /* One batch with all that goes in and comes out. */
@@ -23,8 +24,8 @@ static void attention_case_open(struct attention_case *c, struct selftest *s, st
 {
     int T = segments.starts[segments.count];
     *c = (struct attention_case){.segments = segments, .T = T, .window = window};
-    c->qkv = selftest_random(s, (size_t)T * QKV, 2);
-    c->dout = selftest_random(s, (size_t)T * Q_WIDTH, 1);
+    c->qkv = selftest_operand(s, (size_t)T * QKV, 2);
+    c->dout = selftest_operand(s, (size_t)T * Q_WIDTH, 1);
     c->out = selftest_floats((size_t)T * Q_WIDTH);
     c->lse = selftest_floats((size_t)T * HEADS);
     c->dqkv = selftest_floats((size_t)T * QKV);
@@ -40,18 +41,24 @@ static void attention_case_close(struct attention_case *c)
     selftest_free(all, sizeof all / sizeof *all);
 }
 
-/* out sums over T keys. A score is a sum of HEAD_DIM products, off by about sqrt(HEAD_DIM) epsilons before it is exponentiated:
- * four standard deviations of that. */
+/* A score is a sum of HEAD_DIM products, off by about sqrt(HEAD_DIM) epsilons before it is exponentiated: four standard deviations
+ * of that. */
+static double attention_lse_limit(const struct attention_case *c)
+{
+    return reference_limit(c->T, 8 + 4 * sqrt(HEAD_DIM)) + 4 * PRODUCT_TRUNCATION;
+}
+
+/* out sums over T keys, by weights that are rounded where operands are. */
 static double attention_fwd_limit(const struct attention_case *c)
 {
-    return reference_limit(c->T, 8 + 4 * sqrt(HEAD_DIM));
+    return attention_lse_limit(c) + 2 * OPERAND_ROUNDING;
 }
 
 /* dk and dv sum over all rows that see a key. Three sums of HEAD_DIM products go into each term (score, dp, delta); where one key
- * takes nearly all of a row, dp - delta cancels, and what stays of them is their rounding errors. */
+ * takes nearly all of a row, dp - delta cancels, and what stays of them is their rounding errors: delta's too, which comes from out. */
 static double attention_bwd_limit(const struct attention_case *c)
 {
-    return reference_limit((double)c->T * GROUP, 8 + 4 * sqrt(3 * HEAD_DIM));
+    return reference_limit((double)c->T * GROUP, 8 + 4 * sqrt(3 * HEAD_DIM)) + 8 * OPERAND_ROUNDING;
 }
 
 static void attention_run_fwd(struct attention_case *c, int threads)
@@ -68,7 +75,7 @@ static void check_attention_fwd(struct selftest *s, struct attention_case *c)
     reference_attention(out, lse, c->wide_qkv, &segments, &selftest_heads);
     attention_run_fwd(c, s->threads);
     selftest_compare(s, "attention_fwd", c->shape, c->out, out, n, attention_fwd_limit(c));
-    selftest_compare(s, "attention_fwd lse", c->shape, c->lse, lse, (size_t)c->T * HEADS, attention_fwd_limit(c));
+    selftest_compare(s, "attention_fwd lse", c->shape, c->lse, lse, (size_t)c->T * HEADS, attention_lse_limit(c));
     float *again = allocate(n * sizeof *again, "selftest");
     memcpy(again, c->out, n * sizeof *again);
     attention_run_fwd(c, 1);
