@@ -62,7 +62,7 @@ static char *what_would_fit(const struct plan *plan, const struct assignment *le
     const char *bits = train->bf16 || train->fp16 ? "" : "; weights of 16 bits (bf16 = true) would need less";
     if (length == 0)
         return format_text(
-            "one sample of one token would need %.1f MiB, for weights and adapters most of all%s",
+            "one sample of one token would need %.1f MiB, most of it for weights, adapters and the program itself%s",
             (double)(memory_train_peak(plan, memory_tokens(1, 1), least->kept_bytes, least->scratch_columns) + beside) /
                 0x1p20,
             bits);
