@@ -134,6 +134,9 @@ def texts(seed):
     for _ in range(120):
         yield "".join(rng.choice(pieces) for _ in range(rng.randint(2, 12)))
     yield "a" * 200 + " the" * 60
+    for length in (2, 3, 4, 5, 31, 32, 33, 48, 49, 62, 63, 64, 65, 66, 90):  # words on both sides of what is cached and scanned
+        yield "".join(rng.choice("eeettaaoinshrdlu") for _ in range(length))
+        yield "".join(rng.choice("\u7684\u4e00\u662f\u4e0d\u4e86\u4eba\u6211") for _ in range(length // 3))
 
 
 def main():
