@@ -34,12 +34,26 @@ static int gradient_add(struct walk *w, const char *name, const char *width_name
 }
 
 /* A gradient as wide as `of`, named d<of>. */
-static int gradient_like(struct walk *w, const char *of)
+static int gradient_like(struct walk *w, const char *of, enum dtype dtype)
 {
     const struct value *value = &w->graph->values[value_of(w, of)];
     char name[sizeof value->name + 1];
     snprintf(name, sizeof name, "d%s", value->name);
-    return gradient_add(w, name, value->width_name, value->width);
+    int gradient = gradient_add(w, name, value->width_name, value->width);
+    w->graph->values[gradient].dtype = dtype;
+    return gradient;
+}
+
+/* The same of what products and attention read, in their dtype. */
+static int activation_gradient(struct walk *w, const char *of)
+{
+    return gradient_like(w, of, w->graph->values[value_of(w, of)].dtype);
+}
+
+/* The same of a norm's output: products and adapters add to it one after the other, and no product reads it. */
+static int normed_gradient(struct walk *w, const char *of)
+{
+    return gradient_like(w, of, DTYPE_F32);
 }
 
 static bool carries(const struct walk *w, enum slot first, enum slot last)
@@ -74,6 +88,7 @@ static struct operation *add_variant(struct walk *w, enum family family, unsigne
 static void add_product_backward(struct walk *w, struct product *product, int dx, int dy, const char *weight)
 {
     product->backward = true;
+    product->dx = w->graph->values[dx].dtype;
     struct operation *op = operation_add(w->graph, "matmul_%s_bwd", product->name);
     operand_value(w->graph, op, dx, ACCESS_WRITE);
     operand_value(w->graph, op, dy, ACCESS_READ);
@@ -122,11 +137,16 @@ static void add_lora_backward(struct walk *w, enum slot slot, int dx, int dy)
     struct lora_kernel *kernel = lora_kernel_for(w->plan, slot, &w->slots[slot]);
     char rank[16];
     struct operation *op = operation_add(w->graph, "lora_%s%s_bwd", kernel->name, dx < 0 ? LOWEST : "");
-    if (dx >= 0)
+    if (dx >= 0) {
+        kernel->dx = w->graph->values[dx].dtype;
         operand_value(w->graph, op, dx, ACCESS_UPDATE);
+    }
     add_lora_sources(w, op, slot, dy);
-    if (lora->lora_dropout > 0)
-        operand_value(w->graph, op, adapter_gradient(w, slot, "dropped", kernel->in_name, kernel->in), ACCESS_WRITE);
+    if (lora->lora_dropout > 0) {
+        int dropped = adapter_gradient(w, slot, "dropped", kernel->in_name, kernel->in);
+        w->graph->values[dropped].dtype = w->graph->values[value_of(w, slot_place(slot).input)].dtype;
+        operand_value(w->graph, op, dropped, ACCESS_WRITE);
+    }
     if (dx >= 0)
         operand_text(op, "a->%s_A", slot_name(slot));
     operand_text(op, "a->%s_B", slot_name(slot));
@@ -166,13 +186,13 @@ static void add_mlp_backward(struct walk *w, bool mid)
     bool gate_up = mid || carries(w, SLOT_GATE, SLOT_UP);
     int dact = -1;
     if (gate_up) {
-        dact = gradient_like(w, "act");
+        dact = activation_gradient(w, "act");
         add_product_backward(w, &products[3], dact, w->dx, "w->down_proj");
     }
     add_lora_backward(w, SLOT_DOWN, dact, w->dx);
     if (!gate_up)
         return;
-    int dgate_up = gradient_like(w, "gate_up");
+    int dgate_up = activation_gradient(w, "gate_up");
     struct operation *op = add_variant(w, FAMILY_SWIGLU, wanted_of(w, SLOT_GATE, SLOT_UP, mid));
     operand_value(w->graph, op, dgate_up, ACCESS_WRITE);
     operand_value(w->graph, op, dact, ACCESS_READ);
@@ -180,7 +200,7 @@ static void add_mlp_backward(struct walk *w, bool mid)
     operand_text(op, "T");
     int dnormed = -1;
     if (mid) {
-        dnormed = gradient_like(w, "mid_normed");
+        dnormed = normed_gradient(w, "mid_normed");
         add_product_backward(w, &products[2], dnormed, dgate_up, "w->gate_up_proj");
     }
     add_lora_backward(w, SLOT_GATE, dnormed, dgate_up);
@@ -234,17 +254,17 @@ static void add_attention_backward(struct walk *w, bool input, int window)
     unsigned wanted = wanted_of(w, SLOT_Q, SLOT_V, input);
     int dattended = -1;
     if (wanted) {
-        dattended = gradient_like(w, "attended");
+        dattended = activation_gradient(w, "attended");
         add_product_backward(w, &products[1], dattended, w->dx, "w->o_proj");
     }
     add_lora_backward(w, SLOT_O, dattended, w->dx);
     if (!wanted)
         return;
-    int dqkv = gradient_like(w, "qkv");
+    int dqkv = activation_gradient(w, "qkv");
     add_attention_core_backward(w, wanted, dqkv, dattended, window);
     int dnormed = -1;
     if (input) {
-        dnormed = gradient_like(w, "normed");
+        dnormed = normed_gradient(w, "normed");
         add_product_backward(w, &products[0], dnormed, dqkv, "w->qkv_proj");
     }
     for (enum slot slot = SLOT_Q; slot <= SLOT_V; slot++)
@@ -287,7 +307,7 @@ static void build_head_backward(struct plan *plan)
     }
     int dnormed = -1;
     if (plan->graph->final_gradient) {
-        dnormed = gradient_like(&w, "normed");
+        dnormed = normed_gradient(&w, "normed");
         add_product_backward(&w, head, dnormed, logits, "head_weight(s)");
     }
     add_lora_backward(&w, SLOT_HEAD, dnormed, logits);

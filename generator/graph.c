@@ -162,8 +162,9 @@ static void add_rmsnorm(struct builder *b, int y, int rstd, int x, const char *w
     operand_text(op, "T");
 }
 
-static void add_matmul(struct builder *b, const struct product *product, int y, int x, int residual)
+static void add_matmul(struct builder *b, struct product *product, int y, int x, int residual)
 {
+    product->y = b->graph->values[y].dtype;
     struct operation *op = operation_add(b->graph, "matmul_%s_%s", product->name, b->extend ? "extend" : "fwd");
     operand_value(b->graph, op, y, ACCESS_WRITE);
     operand_value(b->graph, op, x, ACCESS_READ);
@@ -184,6 +185,7 @@ static void add_lora(struct builder *b, enum slot slot, int y, int x)
     struct lora_kernel *kernel = lora_kernel_for(b->plan, slot, &b->slots[slot]);
     struct slot_place place = slot_place(slot);
     char name[32], width[32];
+    kernel->y = b->graph->values[y].dtype;
     struct operation *op = operation_add(b->graph, "lora_%s_%s", kernel->name, b->extend ? "extend" : "fwd");
     operand_columns(b->graph, op, y, place.offset, ACCESS_UPDATE);
     operand_text(op, "%s", place.stride);
@@ -197,7 +199,7 @@ static void add_lora(struct builder *b, enum slot slot, int y, int x)
     operand_value(b->graph, op, x, ACCESS_READ);
     if (lora->lora_dropout > 0) {
         snprintf(name, sizeof name, "%s_dropped", slot_name(slot));
-        operand_value(b->graph, op, value_add(b->graph, name, kernel->in_name, kernel->in), ACCESS_WRITE);
+        operand_value(b->graph, op, activation_add(b->plan, b->graph, name, kernel->in_name, kernel->in), ACCESS_WRITE);
     }
     operand_text(op, "a->%s_A", slot_name(slot));
     operand_text(op, "a->%s_B", slot_name(slot));
@@ -243,7 +245,7 @@ static int add_head_norm(struct builder *b, int qkv)
     if (!model->qk_norm)
         return qkv;
     int heads = model->num_attention_heads + model->num_key_value_heads;
-    int normed = value_add(b->graph, "qkv_normed", "QKV", b->graph->values[qkv].width);
+    int normed = activation_add(b->plan, b->graph, "qkv_normed", "QKV", b->graph->values[qkv].width);
     struct operation *op = operation_add(b->graph, "head_norm_fwd");
     operand_value(b->graph, op, normed, ACCESS_WRITE);
     if (b->extend)
@@ -268,17 +270,20 @@ static int add_parameter(struct graph *graph, const char *name, int width)
 static void build_layer(struct builder *b)
 {
     const struct model_config *model = &b->plan->recipe.model;
-    const struct product *products = b->plan->graph->products;
+    struct product *products = b->plan->graph->products;
     struct graph *g = b->graph;
     int hidden = model->hidden_size, q = products[1].K;
     int x = add_parameter(g, "x", hidden), out = add_parameter(g, "out", hidden);
-    int rstd = b->extend ? -1 : value_add(g, "rstd", "1", 1), normed = value_add(g, "normed", "HIDDEN", hidden);
-    int qkv = value_add(g, "qkv", "QKV", products[0].N), attended = value_add(g, "attended", "Q_WIDTH", q);
+    const struct plan *plan = b->plan;
+    int rstd = b->extend ? -1 : value_add(g, "rstd", "1", 1);
+    int normed = activation_add(plan, g, "normed", "HIDDEN", hidden);
+    int qkv = activation_add(plan, g, "qkv", "QKV", products[0].N);
+    int attended = activation_add(plan, g, "attended", "Q_WIDTH", q);
     int mid = value_add(g, "mid", "HIDDEN", hidden);
     int mid_rstd = b->extend ? -1 : value_add(g, "mid_rstd", "1", 1);
-    int mid_normed = value_add(g, "mid_normed", "HIDDEN", hidden);
-    int gate_up = value_add(g, "gate_up", "GATE_UP", products[2].N);
-    int act = value_add(g, "act", "INTERMEDIATE", model->intermediate_size);
+    int mid_normed = activation_add(plan, g, "mid_normed", "HIDDEN", hidden);
+    int gate_up = activation_add(plan, g, "gate_up", "GATE_UP", products[2].N);
+    int act = activation_add(plan, g, "act", "INTERMEDIATE", model->intermediate_size);
 
     add_rmsnorm(b, normed, rstd, x, "input_layernorm");
     add_matmul(b, &products[0], qkv, normed, -1);
@@ -309,7 +314,7 @@ static void build_head(struct plan *plan)
     struct builder b = {.plan = plan, .graph = &plan->graph->head, .slots = slots};
     struct graph *g = b.graph;
     int x = value_add(g, "x", "HIDDEN", model->hidden_size), rstd = value_add(g, "rstd", "1", 1);
-    int normed = value_add(g, "normed", "HIDDEN", model->hidden_size);
+    int normed = activation_add(plan, g, "normed", "HIDDEN", model->hidden_size);
     int logits = value_add(g, "logits", "VOCAB", model->vocab_size);
     struct operation *op = operation_add(g, "gather_rows");
     operand_value(g, op, x, ACCESS_WRITE);

@@ -39,7 +39,7 @@ enum storage {
     STORE_SCRATCH,   /* shared by all layers */
 };
 
-/* A matrix of floats with one row per token. Layout: row-major. */
+/* A matrix with one row per token. Layout: row-major. */
 struct value {
     char name[24];
     char width_name[48]; /* as the generated C writes it: "QKV" */
@@ -49,7 +49,7 @@ struct value {
     bool again;    /* what the backward pass computes again of the forward value of the same name */
     enum storage storage;
     int first, last; /* operations that write it first and touch it last */
-    long column;     /* scratch: offset in columns (times rows times 4 bytes) */
+    long column;     /* scratch: offset in columns of 4 bytes (times rows) */
 };
 
 struct graph {
@@ -102,6 +102,7 @@ struct product {
     char N_name[24], K_name[24];
     bool bias, residual;
     bool backward;        /* dX is wanted somewhere */
+    enum dtype y, dx;     /* of its output and of the gradient of its input */
     bool weight_gradient; /* W itself is trained: the head in modules_to_save */
 };
 
@@ -112,6 +113,7 @@ struct lora_kernel {
     struct adapter adapter;
     int in, out;
     char in_name[24], out_name[24];
+    enum dtype y, dx;            /* of what it adds to, forward and backward */
     bool input_gradient;         /* some layer needs dX through it */
     bool without_input_gradient; /* and some does not */
 };
@@ -174,6 +176,10 @@ struct graph_plan {
 
 /* Building blocks (graph_build.c). Names are copied; every limit is CHECKed. */
 int value_add(struct graph *graph, const char *name, const char *width_name, int width);
+/* The same for what goes on into products or attention, which the recipe's compute dtype decides: bfloat16 where bf16 is on. */
+int activation_add(const struct plan *plan, struct graph *graph, const char *name, const char *width_name, int width);
+/* "float" or "bfloat16_t" */
+const char *dtype_c_name(enum dtype dtype);
 struct operation *operation_add(struct graph *graph, const char *kernel, ...) __attribute__((format(printf, 2, 3)));
 void operand_value(struct graph *graph, struct operation *op, int value, enum access access);
 /* The same, written as `name + offset` in the text. */

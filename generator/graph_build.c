@@ -16,6 +16,19 @@ int value_add(struct graph *graph, const char *name, const char *width_name, int
     return graph->value_count++;
 }
 
+int activation_add(const struct plan *plan, struct graph *graph, const char *name, const char *width_name, int width)
+{
+    int value = value_add(graph, name, width_name, width);
+    if (plan->recipe.train.bf16)
+        graph->values[value].dtype = DTYPE_BF16;
+    return value;
+}
+
+const char *dtype_c_name(enum dtype dtype)
+{
+    return dtype == DTYPE_BF16 ? "bfloat16_t" : "float";
+}
+
 int value_find(const struct graph *graph, const char *name)
 {
     for (int i = 0; i < graph->value_count; i++)

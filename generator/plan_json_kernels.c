@@ -15,6 +15,8 @@ cJSON *products_json(const struct plan *plan)
         cJSON_AddStringToObject(json, "K_name", product->K_name);
         cJSON_AddBoolToObject(json, "bias", product->bias);
         cJSON_AddBoolToObject(json, "residual", product->residual);
+        cJSON_AddStringToObject(json, "y_type", dtype_c_name(product->y));
+        cJSON_AddStringToObject(json, "dx_type", dtype_c_name(product->dx));
         cJSON_AddBoolToObject(json, "backward", product->backward);
         cJSON_AddBoolToObject(json, "weight_gradient", product->weight_gradient);
         cJSON_AddNumberToObject(json, "flops", 2.0 * product->N * product->K);
@@ -44,6 +46,8 @@ static cJSON *lora_kernel_json(const struct plan *plan, const struct lora_kernel
     cJSON_AddNumberToObject(json, "scaling", kernel->adapter.scaling);
     cJSON_AddNumberToObject(json, "dropout", plan->recipe.lora.lora_dropout);
     cJSON_AddBoolToObject(json, "dora", plan->recipe.lora.use_dora);
+    cJSON_AddStringToObject(json, "y_type", dtype_c_name(kernel->y));
+    cJSON_AddStringToObject(json, "dx_type", dtype_c_name(kernel->dx));
     cJSON_AddBoolToObject(json, "input_gradient", input_gradient);
     return json;
 }

@@ -140,9 +140,20 @@ static char *column_constant(const char *prefix, const struct value *value)
     return upper(format_text("%s_%s%s_at", prefix, value->name, value->again ? "_again" : ""));
 }
 
+/* Where a value lies in scratch that is `rows` tall, as C writes it (free() it). */
+static char *scratch_place(const char *prefix, const char *rows, const struct value *value)
+{
+    char *constant = column_constant(prefix, value);
+    char *place = value->dtype == DTYPE_F32 ? format_text("s->scratch + (size_t)%s * %s", rows, constant)
+                                            : format_text("(%s *)(s->scratch + (size_t)%s * %s)",
+                                                          dtype_c_name(value->dtype), rows, constant);
+    free(constant);
+    return place;
+}
+
 /* One function's worth of operations: the values it names, what it points to, and the calls in order. Of several that run again
  * the first says for what (not_kept), and what follows them goes_on. */
-static cJSON *function_json(const struct graph *graph, const char *prefix, int from, int to)
+static cJSON *function_json(const struct graph *graph, const char *prefix, const char *rows, int from, int to)
 {
     static const char *const storages[] = {
         [STORE_PARAMETER] = "parameter", [STORE_SAVED] = "saved", [STORE_SCRATCH] = "scratch"};
@@ -156,9 +167,10 @@ static cJSON *function_json(const struct graph *graph, const char *prefix, int f
         cJSON *v = cJSON_CreateObject();
         cJSON_AddStringToObject(v, "name", value->name);
         cJSON_AddStringToObject(v, "width_name", value->width_name);
+        cJSON_AddStringToObject(v, "type", dtype_c_name(value->dtype));
         cJSON_AddStringToObject(v, "storage", storages[value->storage]);
-        add_text(v, "constant",
-                 value->storage == STORE_SCRATCH ? column_constant(prefix, value) : format_text("%s", ""));
+        if (value->storage == STORE_SCRATCH)
+            add_text(v, "place", scratch_place(prefix, rows, value));
         cJSON_AddItemToArray(values, v);
         saved |= value->storage == STORE_SAVED;
     }
@@ -191,6 +203,7 @@ static cJSON *saved_json(const struct graph *graph)
         cJSON *json = cJSON_CreateObject();
         cJSON_AddStringToObject(json, "name", value->name);
         cJSON_AddStringToObject(json, "width_name", value->width_name);
+        cJSON_AddStringToObject(json, "type", dtype_c_name(value->dtype));
         add_text(json, "size",
                  !strcmp(value->width_name, "1")  ? format_text("MAX_TOKENS")
                  : strchr(value->width_name, ' ') ? format_text("(size_t)MAX_TOKENS * (%s)", value->width_name)
@@ -287,8 +300,8 @@ cJSON *kinds_json(const struct plan *plan)
         cJSON_AddItemToObject(json, "columns", columns_json(graph, kind->name));
         cJSON_AddNumberToObject(json, "saved_bytes", (double)graph->saved_bytes);
         cJSON_AddNumberToObject(json, "scratch_columns", (double)graph->scratch_columns);
-        cJSON_AddItemToObject(json, "forward", function_json(graph, kind->name, 0, graph->forward_count));
-        cJSON_AddItemToObject(json, "backward", function_json(graph, kind->name, graph->forward_count, graph->count));
+        cJSON_AddItemToObject(json, "forward", function_json(graph, kind->name, "MAX_TOKENS", 0, graph->forward_count));
+        cJSON_AddItemToObject(json, "backward", function_json(graph, kind->name, "MAX_TOKENS", graph->forward_count, graph->count));
         cJSON_AddItemToArray(list, json);
     }
     return list;
@@ -307,7 +320,7 @@ cJSON *extends_json(const struct plan *plan)
         add_set_name(plan, json, extend->adapter_set);
         cJSON_AddNumberToObject(json, "window", extend->window);
         cJSON_AddNumberToObject(json, "scratch_columns", (double)extend->graph.scratch_columns);
-        cJSON_AddItemToObject(json, "forward", function_json(&extend->graph, prefix, 0, extend->graph.count));
+        cJSON_AddItemToObject(json, "forward", function_json(&extend->graph, prefix, "PROMPT_ROWS", 0, extend->graph.count));
         cJSON_AddItemToArray(list, json);
     }
     return list;
@@ -348,9 +361,9 @@ cJSON *head_json(const struct plan *plan)
 {
     const struct graph *graph = &plan->graph->head;
     cJSON *json = cJSON_CreateObject();
-    cJSON_AddItemToObject(json, "forward", function_json(graph, "head", 0, graph->forward_count));
+    cJSON_AddItemToObject(json, "forward", function_json(graph, "head", "HEAD_ROWS", 0, graph->forward_count));
     cJSON_AddItemToObject(json, "columns", columns_json(graph, "head"));
-    cJSON_AddItemToObject(json, "backward", function_json(graph, "head", graph->forward_count, graph->count));
+    cJSON_AddItemToObject(json, "backward", function_json(graph, "head", "HEAD_ROWS", graph->forward_count, graph->count));
     cJSON_AddNumberToObject(json, "scratch_columns", (double)graph->scratch_columns);
     if (plan->placement.head.r > 0)
         cJSON_AddItemToObject(json, "lora", slot_json(plan, SLOT_HEAD, &plan->placement.head));

@@ -176,7 +176,8 @@ static void attention_finish(float *out, float *lse, const struct attention_rows
 {
     for (int r = 0; r < rows; r++) {
         int token = (first + r) / GROUP, head = (first + r) % GROUP;
-        float *to = out + (size_t)token * Q_WIDTH + head * HEAD_DIM, inverse = 1.0f / b->sum[r];
+        float *to = out + (size_t)token * Q_WIDTH + head * HEAD_DIM;
+        const float inverse = 1.0f / b->sum[r];
         for (int i = 0; i < HEAD_DIM; i++)
             to[i] = b->out[r * HEAD_LANES + i] * inverse;
         if (lse)

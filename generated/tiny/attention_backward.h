@@ -277,11 +277,11 @@ static void attention_delta(float *delta, const float *dout, const float *out, i
 #pragma omp for schedule(static)
     for (int t = 0; t < T; t++)
         for (int h = 0; h < HEADS; h++) {
-            const float *d = dout + (size_t)t * Q_WIDTH + h * HEAD_DIM, *o = out + (size_t)t * Q_WIDTH + h * HEAD_DIM;
+            const size_t at = (size_t)t * Q_WIDTH + h * HEAD_DIM;
             float sum = 0;
 #pragma omp simd reduction(+ : sum)
             for (int i = 0; i < HEAD_DIM; i++)
-                sum += d[i] * o[i];
+                sum += dout[at + i] * out[at + i];
             delta[(size_t)t * HEADS + h] = sum;
         }
 }

@@ -33,7 +33,7 @@ enum { STRAIGHT = 1, TURNED = 2 };
 /* Vectors of HEAD_DIM: `group` heads that lie side by side at one token, then those of the next token. */
 struct attention_heads {
     const float *from; /* the first head of the first token */
-    size_t stride;     /* floats from token to token */
+    size_t stride;     /* elements from token to token */
     int group;
 };
 

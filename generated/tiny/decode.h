@@ -7,9 +7,15 @@
 
 #include <omp.h>
 
-/* y [M][n .. n + rows) = x W^T for M (at most 8) rows of x and a few rows of W, which is read once, along its rows: that is
- * what takes the time. */
-ALWAYS_INLINE void decode_rows(float *y, int y_stride, const float *x, struct operand w, int n, int K, int rows, int M)
+/* Where the rows of a decoding product go. */
+struct decode_end {
+    struct result y;
+    const float *bias, *residual; /* NULL: none */
+};
+
+/* y [M][n .. n + rows) = x W^T (+ bias) (+ residual) for M (at most 8) rows of x and a few rows of W, which is read once, along its
+ * rows: that is what takes the time. */
+ALWAYS_INLINE void decode_rows(struct decode_end end, struct operand x, struct operand w, int n, int K, int rows, int M)
 {
     vec sum[4][8];
 #pragma GCC unroll 4
@@ -26,7 +32,7 @@ ALWAYS_INLINE void decode_rows(float *y, int y_stride, const float *x, struct op
             row[i] = operand_load(w, n + i, k, VL);
 #pragma GCC unroll 8
         for (int m = 0; m < M; m++) {
-            vec right = vec_load(x + (size_t)m * K + k);
+            vec right = operand_load(x, m, k, VL);
 #pragma GCC unroll 4
             for (int i = 0; i < rows; i++)
                 sum[i][m] = vec_fma(row[i], right, sum[i][m]);
@@ -36,76 +42,73 @@ ALWAYS_INLINE void decode_rows(float *y, int y_stride, const float *x, struct op
         for (int m = 0; m < M; m++) {
             float value = vec_sum(sum[i][m]);
             for (int tail = k; tail < K; tail++)
-                value += operand_element(w, n + i, tail) * x[(size_t)m * K + tail];
-            y[(size_t)m * y_stride + n + i] = value;
+                value += operand_element(w, n + i, tail) * operand_element(x, m, tail);
+            float bias = end.bias ? end.bias[n + i] : 0;
+            float residual = end.residual ? end.residual[(size_t)m * end.y.stride + n + i] : 0;
+            result_set(end.y, m, n + i, value + (bias + residual));
         }
 }
 
 /* y [M][N] = x [M][K] W^T (+ bias) (+ residual), W of weight_t, M from 1 to 8. */
-NOINLINE void decode_weights(float *y, const float *x, const weight_t *w, const float *bias, const float *residual,
-                             int M, int N, int K)
+NOINLINE void decode_weights(struct result y, struct operand x, const weight_t *w, const float *bias,
+                             const float *residual, int M, int N, int K)
 {
-    const struct operand weights = {w, K, true, true};
+    const struct decode_end end = {y, bias, residual};
+    const struct operand rows_of_w = stored(w, K);
     const int threads = omp_get_num_threads();
 #pragma omp for schedule(static)
     for (int part = 0; part < threads; part++) {
-        int n0 = (int)((int64_t)N * part / threads), n1 = (int)((int64_t)N * (part + 1) / threads), n = n0;
+        int n1 = (int)((int64_t)N * (part + 1) / threads), n = (int)((int64_t)N * part / threads);
         switch (M) {
         case 1:
             for (; n + 4 <= n1; n += 4)
-                decode_rows(y, N, x, weights, n, K, 4, 1);
+                decode_rows(end, x, rows_of_w, n, K, 4, 1);
             for (; n < n1; n++)
-                decode_rows(y, N, x, weights, n, K, 1, 1);
+                decode_rows(end, x, rows_of_w, n, K, 1, 1);
             break;
         case 2:
             for (; n + 4 <= n1; n += 4)
-                decode_rows(y, N, x, weights, n, K, 4, 2);
+                decode_rows(end, x, rows_of_w, n, K, 4, 2);
             for (; n < n1; n++)
-                decode_rows(y, N, x, weights, n, K, 1, 2);
+                decode_rows(end, x, rows_of_w, n, K, 1, 2);
             break;
         case 3:
             for (; n + 4 <= n1; n += 4)
-                decode_rows(y, N, x, weights, n, K, 4, 3);
+                decode_rows(end, x, rows_of_w, n, K, 4, 3);
             for (; n < n1; n++)
-                decode_rows(y, N, x, weights, n, K, 1, 3);
+                decode_rows(end, x, rows_of_w, n, K, 1, 3);
             break;
         case 4:
             for (; n + 4 <= n1; n += 4)
-                decode_rows(y, N, x, weights, n, K, 4, 4);
+                decode_rows(end, x, rows_of_w, n, K, 4, 4);
             for (; n < n1; n++)
-                decode_rows(y, N, x, weights, n, K, 1, 4);
+                decode_rows(end, x, rows_of_w, n, K, 1, 4);
             break;
         case 5:
             for (; n + 2 <= n1; n += 2)
-                decode_rows(y, N, x, weights, n, K, 2, 5);
+                decode_rows(end, x, rows_of_w, n, K, 2, 5);
             for (; n < n1; n++)
-                decode_rows(y, N, x, weights, n, K, 1, 5);
+                decode_rows(end, x, rows_of_w, n, K, 1, 5);
             break;
         case 6:
             for (; n + 2 <= n1; n += 2)
-                decode_rows(y, N, x, weights, n, K, 2, 6);
+                decode_rows(end, x, rows_of_w, n, K, 2, 6);
             for (; n < n1; n++)
-                decode_rows(y, N, x, weights, n, K, 1, 6);
+                decode_rows(end, x, rows_of_w, n, K, 1, 6);
             break;
         case 7:
             for (; n + 2 <= n1; n += 2)
-                decode_rows(y, N, x, weights, n, K, 2, 7);
+                decode_rows(end, x, rows_of_w, n, K, 2, 7);
             for (; n < n1; n++)
-                decode_rows(y, N, x, weights, n, K, 1, 7);
+                decode_rows(end, x, rows_of_w, n, K, 1, 7);
             break;
         case 8:
             for (; n + 2 <= n1; n += 2)
-                decode_rows(y, N, x, weights, n, K, 2, 8);
+                decode_rows(end, x, rows_of_w, n, K, 2, 8);
             for (; n < n1; n++)
-                decode_rows(y, N, x, weights, n, K, 1, 8);
+                decode_rows(end, x, rows_of_w, n, K, 1, 8);
             break;
         }
-        for (int m = 0; m < M; m++)
-            for (n = n0; n < n1; n++) {
-                size_t at = (size_t)m * N + n;
-                float more = (bias ? bias[n] : 0) + (residual ? residual[at] : 0);
-                y[at] += more;
-            }
     }
 }
 

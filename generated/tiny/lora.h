@@ -16,18 +16,20 @@
 #include "matmul.h"
 #include "shapes.h"
 
+enum { LORA_DECODE_COLUMNS = 64 };
+
 /* u [M][r] = scaling * x A^T for at most DECODE_ROWS rows. Every thread computes all of it, which saves a meeting of threads. */
-ALWAYS_INLINE void lora_decode_inner(float *u, const float *x, const float *a, float scaling, int in, int r, int M)
+ALWAYS_INLINE void lora_decode_inner(float *u, struct operand x, const float *a, float scaling, int in, int r, int M)
 {
     for (int m = 0; m < M; m++)
         for (int j = 0; j < r; j++) {
             vec sum = {0};
             int k = 0;
             for (; k + VL <= in; k += VL)
-                sum = vec_fma(vec_load(a + (size_t)j * in + k), vec_load(x + (size_t)m * in + k), sum);
+                sum = vec_fma(vec_load(a + (size_t)j * in + k), operand_load(x, m, k, VL), sum);
             float value = vec_sum(sum);
             for (; k < in; k++)
-                value += a[(size_t)j * in + k] * x[(size_t)m * in + k];
+                value += a[(size_t)j * in + k] * operand_element(x, m, k);
             u[m * r + j] = scaling * value;
         }
 }
@@ -35,37 +37,42 @@ ALWAYS_INLINE void lora_decode_inner(float *u, const float *x, const float *a, f
 /* r = RANK beside W [Q_WIDTH][HIDDEN]: 2,048 FLOP and 800 bytes a token. */
 NOINLINE void lora_q_proj_r8_fwd(float *y, int ldy, float *u, const float *x, const float *a, const float *bt, int T)
 {
-    const struct operand right_a = {a, HIDDEN, true, false}, right_bt = {bt, Q_WIDTH, false, false};
-    matmul_nt(u, RANK, x, HIDDEN, right_a, T, RANK, HIDDEN, SCALING, false, NULL, NULL);
-    matmul_nn(y, ldy, u, RANK, right_bt, T, Q_WIDTH, RANK, 1, true);
+    matmul_nt(to_floats(u, RANK), floats(x, HIDDEN), floats(a, HIDDEN), T, RANK, HIDDEN, SCALING, false, NULL, NULL);
+    matmul_nn(to_floats(y, ldy), floats(u, RANK), floats(bt, Q_WIDTH), T, Q_WIDTH, RANK, 1, true);
 }
 
 /* 4,096 FLOP and 1,088 bytes a token. */
 NOINLINE void lora_q_proj_r8_bwd(float *dx, float *da, float *dbt, const float *dy, int ldy, const float *u,
                                  const float *x, const float *a, const float *bt, float *du, int T)
 {
-    const struct operand right_b = {bt, Q_WIDTH, true, false};
-    matmul_tn(dbt, Q_WIDTH, u, RANK, dy, ldy, RANK, Q_WIDTH, T, 1, true);
-    matmul_nt(du, RANK, dy, ldy, right_b, T, RANK, Q_WIDTH, SCALING, false, NULL, NULL);
-    matmul_tn(da, HIDDEN, du, RANK, x, HIDDEN, RANK, HIDDEN, T, 1, true);
-    const struct operand right_a = {a, HIDDEN, false, false};
-    matmul_nn(dx, HIDDEN, du, RANK, right_a, T, HIDDEN, RANK, 1, true);
+    matmul_tn(to_floats(dbt, Q_WIDTH), floats(u, RANK), floats(dy, ldy), RANK, Q_WIDTH, T, 1, true);
+    matmul_nt(to_floats(du, RANK), floats(dy, ldy), floats(bt, Q_WIDTH), T, RANK, Q_WIDTH, SCALING, false, NULL, NULL);
+    matmul_tn(to_floats(da, HIDDEN), floats(du, RANK), floats(x, HIDDEN), RANK, HIDDEN, T, 1, true);
+    matmul_nn(to_floats(dx, HIDDEN), floats(du, RANK), floats(a, HIDDEN), T, HIDDEN, RANK, 1, true);
 }
 
 /* y [M] rows += the adapter's part for x [M][HIDDEN], M from 1 to DECODE_ROWS. */
 static void lora_q_proj_r8_decode(float *y, int ldy, const float *x, const float *a, const float *bt, int M)
 {
     float u[DECODE_ROWS * RANK];
+    const struct operand rows = floats(x, HIDDEN);
+    const struct result to = to_floats(y, ldy);
     const int threads = omp_get_num_threads();
-    lora_decode_inner(u, x, a, SCALING, HIDDEN, RANK, M);
+    lora_decode_inner(u, rows, a, SCALING, HIDDEN, RANK, M);
 #pragma omp for schedule(static)
     for (int part = 0; part < threads; part++) {
         int first = (int)((int64_t)Q_WIDTH * part / threads);
         int last = (int)((int64_t)Q_WIDTH * (part + 1) / threads);
         for (int m = 0; m < M; m++) {
-            for (int j = 0; j < RANK; j++)
-                for (int n = first; n < last; n++)
-                    y[(size_t)m * ldy + n] += u[m * RANK + j] * bt[(size_t)j * Q_WIDTH + n];
+            for (int n = first; n < last; n += LORA_DECODE_COLUMNS) {
+                const int count = last - n < LORA_DECODE_COLUMNS ? last - n : LORA_DECODE_COLUMNS;
+                float update[LORA_DECODE_COLUMNS] = {0};
+                for (int j = 0; j < RANK; j++)
+                    for (int i = 0; i < count; i++)
+                        update[i] += u[m * RANK + j] * bt[(size_t)j * Q_WIDTH + n + i];
+                for (int i = 0; i < count; i++)
+                    result_set(to, m, n + i, result_element(to, m, n + i) + update[i]);
+            }
         }
     }
 }
@@ -74,46 +81,51 @@ static void lora_q_proj_r8_decode(float *y, int ldy, const float *x, const float
 NOINLINE void lora_q_proj_r8_lowest_bwd(float *da, float *dbt, const float *dy, int ldy, const float *u, const float *x,
                                         const float *bt, float *du, int T)
 {
-    const struct operand right_b = {bt, Q_WIDTH, true, false};
-    matmul_tn(dbt, Q_WIDTH, u, RANK, dy, ldy, RANK, Q_WIDTH, T, 1, true);
-    matmul_nt(du, RANK, dy, ldy, right_b, T, RANK, Q_WIDTH, SCALING, false, NULL, NULL);
-    matmul_tn(da, HIDDEN, du, RANK, x, HIDDEN, RANK, HIDDEN, T, 1, true);
+    matmul_tn(to_floats(dbt, Q_WIDTH), floats(u, RANK), floats(dy, ldy), RANK, Q_WIDTH, T, 1, true);
+    matmul_nt(to_floats(du, RANK), floats(dy, ldy), floats(bt, Q_WIDTH), T, RANK, Q_WIDTH, SCALING, false, NULL, NULL);
+    matmul_tn(to_floats(da, HIDDEN), floats(du, RANK), floats(x, HIDDEN), RANK, HIDDEN, T, 1, true);
 }
 
 /* r = RANK beside W [KV_WIDTH][HIDDEN]: 1,536 FLOP and 544 bytes a token. */
 NOINLINE void lora_v_proj_r8_fwd(float *y, int ldy, float *u, const float *x, const float *a, const float *bt, int T)
 {
-    const struct operand right_a = {a, HIDDEN, true, false}, right_bt = {bt, KV_WIDTH, false, false};
-    matmul_nt(u, RANK, x, HIDDEN, right_a, T, RANK, HIDDEN, SCALING, false, NULL, NULL);
-    matmul_nn(y, ldy, u, RANK, right_bt, T, KV_WIDTH, RANK, 1, true);
+    matmul_nt(to_floats(u, RANK), floats(x, HIDDEN), floats(a, HIDDEN), T, RANK, HIDDEN, SCALING, false, NULL, NULL);
+    matmul_nn(to_floats(y, ldy), floats(u, RANK), floats(bt, KV_WIDTH), T, KV_WIDTH, RANK, 1, true);
 }
 
 /* 3,072 FLOP and 960 bytes a token. */
 NOINLINE void lora_v_proj_r8_bwd(float *dx, float *da, float *dbt, const float *dy, int ldy, const float *u,
                                  const float *x, const float *a, const float *bt, float *du, int T)
 {
-    const struct operand right_b = {bt, KV_WIDTH, true, false};
-    matmul_tn(dbt, KV_WIDTH, u, RANK, dy, ldy, RANK, KV_WIDTH, T, 1, true);
-    matmul_nt(du, RANK, dy, ldy, right_b, T, RANK, KV_WIDTH, SCALING, false, NULL, NULL);
-    matmul_tn(da, HIDDEN, du, RANK, x, HIDDEN, RANK, HIDDEN, T, 1, true);
-    const struct operand right_a = {a, HIDDEN, false, false};
-    matmul_nn(dx, HIDDEN, du, RANK, right_a, T, HIDDEN, RANK, 1, true);
+    matmul_tn(to_floats(dbt, KV_WIDTH), floats(u, RANK), floats(dy, ldy), RANK, KV_WIDTH, T, 1, true);
+    matmul_nt(to_floats(du, RANK), floats(dy, ldy), floats(bt, KV_WIDTH), T, RANK, KV_WIDTH, SCALING, false, NULL,
+              NULL);
+    matmul_tn(to_floats(da, HIDDEN), floats(du, RANK), floats(x, HIDDEN), RANK, HIDDEN, T, 1, true);
+    matmul_nn(to_floats(dx, HIDDEN), floats(du, RANK), floats(a, HIDDEN), T, HIDDEN, RANK, 1, true);
 }
 
 /* y [M] rows += the adapter's part for x [M][HIDDEN], M from 1 to DECODE_ROWS. */
 static void lora_v_proj_r8_decode(float *y, int ldy, const float *x, const float *a, const float *bt, int M)
 {
     float u[DECODE_ROWS * RANK];
+    const struct operand rows = floats(x, HIDDEN);
+    const struct result to = to_floats(y, ldy);
     const int threads = omp_get_num_threads();
-    lora_decode_inner(u, x, a, SCALING, HIDDEN, RANK, M);
+    lora_decode_inner(u, rows, a, SCALING, HIDDEN, RANK, M);
 #pragma omp for schedule(static)
     for (int part = 0; part < threads; part++) {
         int first = (int)((int64_t)KV_WIDTH * part / threads);
         int last = (int)((int64_t)KV_WIDTH * (part + 1) / threads);
         for (int m = 0; m < M; m++) {
-            for (int j = 0; j < RANK; j++)
-                for (int n = first; n < last; n++)
-                    y[(size_t)m * ldy + n] += u[m * RANK + j] * bt[(size_t)j * KV_WIDTH + n];
+            for (int n = first; n < last; n += LORA_DECODE_COLUMNS) {
+                const int count = last - n < LORA_DECODE_COLUMNS ? last - n : LORA_DECODE_COLUMNS;
+                float update[LORA_DECODE_COLUMNS] = {0};
+                for (int j = 0; j < RANK; j++)
+                    for (int i = 0; i < count; i++)
+                        update[i] += u[m * RANK + j] * bt[(size_t)j * KV_WIDTH + n + i];
+                for (int i = 0; i < count; i++)
+                    result_set(to, m, n + i, result_element(to, m, n + i) + update[i]);
+            }
         }
     }
 }
@@ -122,10 +134,10 @@ static void lora_v_proj_r8_decode(float *y, int ldy, const float *x, const float
 NOINLINE void lora_v_proj_r8_lowest_bwd(float *da, float *dbt, const float *dy, int ldy, const float *u, const float *x,
                                         const float *bt, float *du, int T)
 {
-    const struct operand right_b = {bt, KV_WIDTH, true, false};
-    matmul_tn(dbt, KV_WIDTH, u, RANK, dy, ldy, RANK, KV_WIDTH, T, 1, true);
-    matmul_nt(du, RANK, dy, ldy, right_b, T, RANK, KV_WIDTH, SCALING, false, NULL, NULL);
-    matmul_tn(da, HIDDEN, du, RANK, x, HIDDEN, RANK, HIDDEN, T, 1, true);
+    matmul_tn(to_floats(dbt, KV_WIDTH), floats(u, RANK), floats(dy, ldy), RANK, KV_WIDTH, T, 1, true);
+    matmul_nt(to_floats(du, RANK), floats(dy, ldy), floats(bt, KV_WIDTH), T, RANK, KV_WIDTH, SCALING, false, NULL,
+              NULL);
+    matmul_tn(to_floats(da, HIDDEN), floats(du, RANK), floats(x, HIDDEN), RANK, HIDDEN, T, 1, true);
 }
 
 #endif

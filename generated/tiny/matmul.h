@@ -51,63 +51,47 @@ ALWAYS_INLINE void matmul(struct product p)
     }
 }
 
-/* The five forms that there are, each compiled once for all sizes: what is fixed are the ways through packing. */
-NOINLINE void matmul_nt_weights(struct product p)
-{
-    p.a.transposed = p.a.weights = false, p.b.transposed = true, p.b.weights = true;
-    matmul(p);
-}
-
+/* The forms that there are, each compiled once for all sizes: what is fixed are the ways through packing. */
 NOINLINE void matmul_nt_floats(struct product p)
 {
-    p.a.transposed = p.a.weights = false, p.b.transposed = true, p.b.weights = false;
-    matmul(p);
-}
-
-NOINLINE void matmul_nn_weights(struct product p)
-{
-    p.a.transposed = p.a.weights = false, p.b.transposed = false, p.b.weights = true;
+    p.a.transposed = false, p.b.transposed = true;
     matmul(p);
 }
 
 NOINLINE void matmul_nn_floats(struct product p)
 {
-    p.a.transposed = p.a.weights = false, p.b.transposed = false, p.b.weights = false;
+    p.a.transposed = false, p.b.transposed = false;
     matmul(p);
 }
 
 NOINLINE void matmul_tn_floats(struct product p)
 {
-    p.a.transposed = true, p.a.weights = false, p.b.transposed = false, p.b.weights = false;
+    p.a.transposed = true, p.b.transposed = false;
     matmul(p);
 }
 
 /* C [M][N] = alpha A [M][K] B^T (+ bias) (+ residual), B [N][K]. */
-static inline void matmul_nt(float *c, int c_stride, const float *a, int a_stride, struct operand b, int M, int N,
-                             int K, float alpha, bool accumulate, const float *bias, const float *residual)
+ALWAYS_INLINE void matmul_nt(struct result c, struct operand a, struct operand b, int M, int N, int K, float alpha,
+                             bool accumulate, const float *bias, const float *residual)
 {
-    const struct operand left = {a, a_stride, false, false};
-    const struct product p = {c,     c_stride,   left, b,       M, N, K, even_block(K, BLOCK_K, TILE_K),
-                              alpha, accumulate, bias, residual};
-    (b.weights ? matmul_nt_weights : matmul_nt_floats)(p);
+    const struct product p = {c, a, b, M, N, K, even_block(K, BLOCK_K, TILE_K), alpha, accumulate, bias, residual};
+    matmul_nt_floats(p);
 }
 
 /* C [M][N] = alpha A [M][K] B, B [K][N]. */
-static inline void matmul_nn(float *c, int c_stride, const float *a, int a_stride, struct operand b, int M, int N,
-                             int K, float alpha, bool accumulate)
+ALWAYS_INLINE void matmul_nn(struct result c, struct operand a, struct operand b, int M, int N, int K, float alpha,
+                             bool accumulate)
 {
-    const struct operand left = {a, a_stride, false, false};
-    const struct product p = {c,     c_stride,   left, b,   M, N, K, even_block(K, BLOCK_K, TILE_K),
-                              alpha, accumulate, NULL, NULL};
-    (b.weights ? matmul_nn_weights : matmul_nn_floats)(p);
+    const struct product p = {c, a, b, M, N, K, even_block(K, BLOCK_K, TILE_K), alpha, accumulate, NULL, NULL};
+    matmul_nn_floats(p);
 }
 
 /* C [M][N] = alpha A^T B, A [K][M], B [K][N]: a sum over K tokens, in blocks of BLOCK_K whatever their number. */
-static inline void matmul_tn(float *c, int c_stride, const float *a, int a_stride, const float *b, int b_stride, int M,
-                             int N, int K, float alpha, bool accumulate)
+ALWAYS_INLINE void matmul_tn(struct result c, struct operand a, struct operand b, int M, int N, int K, float alpha,
+                             bool accumulate)
 {
-    const struct operand left = {a, a_stride, true, false}, right = {b, b_stride, false, false};
-    matmul_tn_floats((struct product){c, c_stride, left, right, M, N, K, BLOCK_K, alpha, accumulate, NULL, NULL});
+    const struct product p = {c, a, b, M, N, K, BLOCK_K, alpha, accumulate, NULL, NULL};
+    matmul_tn_floats(p);
 }
 
 /* ---- this model's products ---- */
@@ -116,105 +100,98 @@ static inline void matmul_tn(float *c, int c_stride, const float *a, int a_strid
  * and 768 bytes a token beside W's 32,768: bound by arithmetic from some tens of tokens on, by reading W below. */
 NOINLINE void matmul_qkv_proj_fwd(float *y, const float *x, const weight_t *w, int T)
 {
-    const struct operand weights = {w, HIDDEN, true, true};
-    matmul_nt(y, QKV, x, HIDDEN, weights, T, QKV, HIDDEN, 1, false, NULL, NULL);
+    matmul_nt(to_floats(y, QKV), floats(x, HIDDEN), stored(w, HIDDEN), T, QKV, HIDDEN, 1, false, NULL, NULL);
 }
 
 /* dx [T][HIDDEN] = dy [T][QKV] W; FLOP and bytes are those of y. */
 NOINLINE void matmul_qkv_proj_bwd(float *dx, const float *dy, const weight_t *w, int T)
 {
-    const struct operand weights = {w, HIDDEN, false, true};
-    matmul_nn(dx, HIDDEN, dy, QKV, weights, T, HIDDEN, QKV, 1, false);
+    matmul_nn(to_floats(dx, HIDDEN), floats(dy, QKV), stored(w, HIDDEN), T, HIDDEN, QKV, 1, false);
 }
 
 /* y [M][QKV] = x [M][HIDDEN] W^T for M from 1 to DECODE_ROWS rows: reads W once, bound by that. */
 static void matmul_qkv_proj_decode(float *y, const float *x, const weight_t *w, int M)
 {
-    decode_weights(y, x, w, NULL, NULL, M, QKV, HIDDEN);
+    decode_weights(to_floats(y, QKV), floats(x, HIDDEN), w, NULL, NULL, M, QKV, HIDDEN);
 }
 
 /* y [T][HIDDEN] = x [T][Q_WIDTH] W^T + residual, W [HIDDEN][Q_WIDTH]; 8,192 FLOP
  * and 512 bytes a token beside W's 16,384: bound by arithmetic from some tens of tokens on, by reading W below. */
 NOINLINE void matmul_o_proj_fwd(float *y, const float *x, const weight_t *w, const float *residual, int T)
 {
-    const struct operand weights = {w, Q_WIDTH, true, true};
-    matmul_nt(y, HIDDEN, x, Q_WIDTH, weights, T, HIDDEN, Q_WIDTH, 1, false, NULL, residual);
+    matmul_nt(to_floats(y, HIDDEN), floats(x, Q_WIDTH), stored(w, Q_WIDTH), T, HIDDEN, Q_WIDTH, 1, false, NULL,
+              residual);
 }
 
 /* dx [T][Q_WIDTH] = dy [T][HIDDEN] W; FLOP and bytes are those of y. */
 NOINLINE void matmul_o_proj_bwd(float *dx, const float *dy, const weight_t *w, int T)
 {
-    const struct operand weights = {w, Q_WIDTH, false, true};
-    matmul_nn(dx, Q_WIDTH, dy, HIDDEN, weights, T, Q_WIDTH, HIDDEN, 1, false);
+    matmul_nn(to_floats(dx, Q_WIDTH), floats(dy, HIDDEN), stored(w, Q_WIDTH), T, Q_WIDTH, HIDDEN, 1, false);
 }
 
 /* y [M][HIDDEN] = x [M][Q_WIDTH] W^T + residual for M from 1 to DECODE_ROWS rows: reads W once, bound by that. */
 static void matmul_o_proj_decode(float *y, const float *x, const weight_t *w, const float *residual, int M)
 {
-    decode_weights(y, x, w, NULL, residual, M, HIDDEN, Q_WIDTH);
+    decode_weights(to_floats(y, HIDDEN), floats(x, Q_WIDTH), w, NULL, residual, M, HIDDEN, Q_WIDTH);
 }
 
 /* y [T][GATE_UP] = x [T][HIDDEN] W^T, W [GATE_UP][HIDDEN]; 44,032 FLOP
  * and 1,632 bytes a token beside W's 88,064: bound by arithmetic from some tens of tokens on, by reading W below. */
 NOINLINE void matmul_gate_up_proj_fwd(float *y, const float *x, const weight_t *w, int T)
 {
-    const struct operand weights = {w, HIDDEN, true, true};
-    matmul_nt(y, GATE_UP, x, HIDDEN, weights, T, GATE_UP, HIDDEN, 1, false, NULL, NULL);
+    matmul_nt(to_floats(y, GATE_UP), floats(x, HIDDEN), stored(w, HIDDEN), T, GATE_UP, HIDDEN, 1, false, NULL, NULL);
 }
 
 /* dx [T][HIDDEN] = dy [T][GATE_UP] W; FLOP and bytes are those of y. */
 NOINLINE void matmul_gate_up_proj_bwd(float *dx, const float *dy, const weight_t *w, int T)
 {
-    const struct operand weights = {w, HIDDEN, false, true};
-    matmul_nn(dx, HIDDEN, dy, GATE_UP, weights, T, HIDDEN, GATE_UP, 1, false);
+    matmul_nn(to_floats(dx, HIDDEN), floats(dy, GATE_UP), stored(w, HIDDEN), T, HIDDEN, GATE_UP, 1, false);
 }
 
 /* y [M][GATE_UP] = x [M][HIDDEN] W^T for M from 1 to DECODE_ROWS rows: reads W once, bound by that. */
 static void matmul_gate_up_proj_decode(float *y, const float *x, const weight_t *w, int M)
 {
-    decode_weights(y, x, w, NULL, NULL, M, GATE_UP, HIDDEN);
+    decode_weights(to_floats(y, GATE_UP), floats(x, HIDDEN), w, NULL, NULL, M, GATE_UP, HIDDEN);
 }
 
 /* y [T][HIDDEN] = x [T][INTERMEDIATE] W^T + residual, W [HIDDEN][INTERMEDIATE]; 22,016 FLOP
  * and 944 bytes a token beside W's 44,032: bound by arithmetic from some tens of tokens on, by reading W below. */
 NOINLINE void matmul_down_proj_fwd(float *y, const float *x, const weight_t *w, const float *residual, int T)
 {
-    const struct operand weights = {w, INTERMEDIATE, true, true};
-    matmul_nt(y, HIDDEN, x, INTERMEDIATE, weights, T, HIDDEN, INTERMEDIATE, 1, false, NULL, residual);
+    matmul_nt(to_floats(y, HIDDEN), floats(x, INTERMEDIATE), stored(w, INTERMEDIATE), T, HIDDEN, INTERMEDIATE, 1, false,
+              NULL, residual);
 }
 
 /* dx [T][INTERMEDIATE] = dy [T][HIDDEN] W; FLOP and bytes are those of y. */
 NOINLINE void matmul_down_proj_bwd(float *dx, const float *dy, const weight_t *w, int T)
 {
-    const struct operand weights = {w, INTERMEDIATE, false, true};
-    matmul_nn(dx, INTERMEDIATE, dy, HIDDEN, weights, T, INTERMEDIATE, HIDDEN, 1, false);
+    matmul_nn(to_floats(dx, INTERMEDIATE), floats(dy, HIDDEN), stored(w, INTERMEDIATE), T, INTERMEDIATE, HIDDEN, 1,
+              false);
 }
 
 /* y [M][HIDDEN] = x [M][INTERMEDIATE] W^T + residual for M from 1 to DECODE_ROWS rows: reads W once, bound by that. */
 static void matmul_down_proj_decode(float *y, const float *x, const weight_t *w, const float *residual, int M)
 {
-    decode_weights(y, x, w, NULL, residual, M, HIDDEN, INTERMEDIATE);
+    decode_weights(to_floats(y, HIDDEN), floats(x, INTERMEDIATE), w, NULL, residual, M, HIDDEN, INTERMEDIATE);
 }
 
 /* y [T][VOCAB] = x [T][HIDDEN] W^T, W [VOCAB][HIDDEN]; 65,536 FLOP
  * and 2,304 bytes a token beside W's 131,072: bound by arithmetic from some tens of tokens on, by reading W below. */
 NOINLINE void matmul_lm_head_fwd(float *y, const float *x, const weight_t *w, int T)
 {
-    const struct operand weights = {w, HIDDEN, true, true};
-    matmul_nt(y, VOCAB, x, HIDDEN, weights, T, VOCAB, HIDDEN, 1, false, NULL, NULL);
+    matmul_nt(to_floats(y, VOCAB), floats(x, HIDDEN), stored(w, HIDDEN), T, VOCAB, HIDDEN, 1, false, NULL, NULL);
 }
 
 /* dx [T][HIDDEN] = dy [T][VOCAB] W; FLOP and bytes are those of y. */
 NOINLINE void matmul_lm_head_bwd(float *dx, const float *dy, const weight_t *w, int T)
 {
-    const struct operand weights = {w, HIDDEN, false, true};
-    matmul_nn(dx, HIDDEN, dy, VOCAB, weights, T, HIDDEN, VOCAB, 1, false);
+    matmul_nn(to_floats(dx, HIDDEN), floats(dy, VOCAB), stored(w, HIDDEN), T, HIDDEN, VOCAB, 1, false);
 }
 
 /* y [M][VOCAB] = x [M][HIDDEN] W^T for M from 1 to DECODE_ROWS rows: reads W once, bound by that. */
 static void matmul_lm_head_decode(float *y, const float *x, const weight_t *w, int M)
 {
-    decode_weights(y, x, w, NULL, NULL, M, VOCAB, HIDDEN);
+    decode_weights(to_floats(y, VOCAB), floats(x, HIDDEN), w, NULL, NULL, M, VOCAB, HIDDEN);
 }
 
 #endif

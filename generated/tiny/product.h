@@ -13,35 +13,74 @@
 
 #include <stdbool.h>
 
-/* Where an operand lies: floats, or weights as they are stored. */
+/* Where an operand lies: floats, or what is stored as weights are. */
 struct operand {
     const void *data;
     int stride;      /* elements from row to row */
     bool transposed; /* A: stored [K][M]; B: stored [N][K] */
-    bool weights;    /* weight_t, not float */
+    bool stored;     /* weight_t, not float */
 };
+
+ALWAYS_INLINE struct operand floats(const float *data, int stride)
+{
+    return (struct operand){data, stride, false, false};
+}
+
+ALWAYS_INLINE struct operand stored(const weight_t *data, int stride)
+{
+    return (struct operand){data, stride, false, true};
+}
+
+/* Where a result goes. */
+struct result {
+    float *data;
+    int stride;
+};
+
+ALWAYS_INLINE struct result to_floats(float *data, int stride)
+{
+    return (struct result){data, stride};
+}
+
+ALWAYS_INLINE float result_element(struct result c, size_t row, size_t column)
+{
+    size_t at = row * c.stride + column;
+    return c.data[at];
+}
+
+ALWAYS_INLINE void result_set(struct result c, size_t row, size_t column, float value)
+{
+    size_t at = row * c.stride + column;
+    c.data[at] = value;
+}
 
 ALWAYS_INLINE float operand_element(struct operand o, size_t row, size_t column)
 {
     size_t i = row * o.stride + column;
-    return o.weights ? weight_to_float(((const weight_t *)o.data)[i]) : ((const float *)o.data)[i];
+    return o.stored ? weight_to_float(((const weight_t *)o.data)[i]) : ((const float *)o.data)[i];
+}
+
+ALWAYS_INLINE const void *operand_address(struct operand o, size_t row, size_t column)
+{
+    size_t size = o.stored ? sizeof(weight_t) : sizeof(float);
+    return (const char *)o.data + (row * o.stride + column) * size;
 }
 
 /* `count` elements, VL at most; zeros beyond. */
 ALWAYS_INLINE vec operand_load(struct operand o, size_t row, size_t column, int count)
 {
     size_t i = row * o.stride + column;
-    if (count < VL && o.weights)
+    if (count < VL && o.stored)
         return vec_load_weights_part((const weight_t *)o.data + i, count);
     if (count < VL)
         return vec_load_part((const float *)o.data + i, count);
-    return o.weights ? vec_load_weights((const weight_t *)o.data + i) : vec_load((const float *)o.data + i);
+    return o.stored ? vec_load_weights((const weight_t *)o.data + i) : vec_load((const float *)o.data + i);
 }
 
 /* Asks for element (row, column), which may lie beyond the operand's end, to be brought into the second-level cache. */
 ALWAYS_INLINE void operand_prefetch(struct operand o, size_t row, size_t column)
 {
-    size_t size = o.weights ? sizeof(weight_t) : sizeof(float);
+    size_t size = o.stored ? sizeof(weight_t) : sizeof(float);
     __builtin_prefetch((const void *)((uintptr_t)o.data + (row * o.stride + column) * size), 0, 2);
 }
 
@@ -53,8 +92,7 @@ ALWAYS_INLINE int even_block(int K, int most, int step)
 }
 
 struct product {
-    float *c;
-    int c_stride;
+    struct result c;
     struct operand a, b;
     int M, N, K;
     int block_k; /* k is summed in blocks of as many */
@@ -63,34 +101,46 @@ struct product {
     const float *bias, *residual;
 };
 
+/* VL elements of C from (row, column) on. */
+ALWAYS_INLINE vec result_load(struct result c, size_t row, size_t column)
+{
+    return vec_load(c.data + row * c.stride + column);
+}
+
+ALWAYS_INLINE void result_store(struct result c, size_t row, size_t column, vec value)
+{
+    vec_store(c.data + row * c.stride + column, value);
+}
+
 /* Puts finished sums [rows][stride] of one block of k into C at (m0, n0). The first block stores and adds bias and
  * residual, unless C is accumulated into. */
 ALWAYS_INLINE void finish_tile(struct product p, const float *sums, int stride, int m0, int rows, int n0, int columns,
                                bool first)
 {
-    bool add = p.accumulate || !first;
+    const bool add = p.accumulate || !first;
     for (int i = 0; i < rows; i++, sums += stride) {
-        size_t at = (size_t)(m0 + i) * p.c_stride + n0;
+        const size_t row = m0 + i;
+        const float *residual = p.residual && first ? p.residual + row * p.c.stride + n0 : NULL;
         int n = 0;
         for (; n + VL <= columns; n += VL) {
             vec value = vec_load(sums + n) * p.alpha;
             if (add)
-                value += vec_load(p.c + at + n);
+                value += result_load(p.c, row, n0 + n);
             if (p.bias && first)
                 value += vec_load(p.bias + n0 + n);
-            if (p.residual && first)
-                value += vec_load(p.residual + at + n);
-            vec_store(p.c + at + n, value);
+            if (residual)
+                value += vec_load(residual + n);
+            result_store(p.c, row, n0 + n, value);
         }
         for (; n < columns; n++) {
             float value = sums[n] * p.alpha;
             if (add)
-                value += p.c[at + n];
+                value += result_element(p.c, row, n0 + n);
             if (p.bias && first)
                 value += p.bias[n0 + n];
-            if (p.residual && first)
-                value += p.residual[at + n];
-            p.c[at + n] = value;
+            if (residual)
+                value += residual[n];
+            result_set(p.c, row, n0 + n, value);
         }
     }
 }

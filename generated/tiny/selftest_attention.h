@@ -85,20 +85,22 @@ static void check_attention_fwd(struct selftest *s, struct attention_case *c)
     selftest_free(all, sizeof all / sizeof *all);
 }
 
-static void run_attention_bwd(struct attention_case *c)
+static void run_attention_bwd(struct attention_case *c, int threads)
 {
+#pragma omp parallel num_threads(threads)
     attention_bwd(c->dqkv, c->delta, c->dout, c->out, c->lse, c->qkv, c->segments, c->window);
 }
 
-static void run_attention_qv_bwd(struct attention_case *c)
+static void run_attention_qv_bwd(struct attention_case *c, int threads)
 {
+#pragma omp parallel num_threads(threads)
     attention_qv_bwd(c->dqkv, c->delta, c->dout, c->out, c->lse, c->qkv, c->segments, c->window);
 }
 
 /* A kernel of attention_backward.h, and what it computes. */
 struct attention_variant {
     const char *name;
-    void (*run)(struct attention_case *c);
+    void (*run)(struct attention_case *c, int threads);
     bool q, k, v;
 };
 
@@ -119,8 +121,7 @@ static void attention_run_bwd(struct attention_case *c, const struct attention_v
 {
     for (size_t i = 0; i < (size_t)c->T * QKV; i++)
         c->dqkv[i] = ATTENTION_UNTOUCHED;
-#pragma omp parallel num_threads(threads)
-    variant->run(c);
+    variant->run(c, threads);
 }
 
 static void check_attention_bwd(struct selftest *s, struct attention_case *c, const struct attention_variant *variant)
@@ -170,16 +171,17 @@ static void check_attention_extend(struct selftest *s, const struct attention_ca
 {
     static const int chunks[] = {1, 17, 1, 2};
     struct reference_segments segment = {1, (const int32_t[]){0, c->segments.starts[1]}, c->window};
-    int T = segment.starts[1];
-    float *k = selftest_floats((size_t)T * KV_WIDTH), *v = selftest_floats((size_t)T * KV_WIDTH);
-    double *out = selftest_doubles((size_t)T * Q_WIDTH);
+    const size_t T = c->segments.starts[1];
+    float *k = selftest_floats(T * KV_WIDTH), *v = selftest_floats(T * KV_WIDTH), *to = c->out;
+    const float *qkv = c->qkv;
+    double *out = selftest_doubles(T * Q_WIDTH);
     reference_attention(out, NULL, c->wide_qkv, &segment, &selftest_heads);
-    for (int length = 0, chunk = 0, n; length < T; length += n, chunk++) {
-        n = attention_min(chunk < 4 ? chunks[chunk] : T, T - length);
+    for (int length = 0, chunk = 0, n; length < (int)T; length += n, chunk++) {
+        n = attention_min(chunk < 4 ? chunks[chunk] : (int)T, (int)T - length);
 #pragma omp parallel num_threads(s->threads)
-        attention_extend(c->out + (size_t)length * Q_WIDTH, k, v, c->qkv + (size_t)length * QKV, length, n, c->window);
+        attention_extend(to + (size_t)length * Q_WIDTH, k, v, qkv + (size_t)length * QKV, length, n, c->window);
     }
-    selftest_compare(s, "attention_extend", c->shape, c->out, out, (size_t)T * Q_WIDTH, attention_fwd_limit(c));
+    selftest_compare(s, "attention_extend", c->shape, c->out, out, T * Q_WIDTH, attention_fwd_limit(c));
     free(k);
     free(v);
     free(out);

@@ -25,13 +25,19 @@ enum { SELFTEST_STEP = 7, SELFTEST_MODULE = 19, MARGIN = 3 /* columns of y besid
 
 static const uint64_t SELFTEST_SEED = 0x123456789abcdef0u;
 
+/* What results hold before a kernel adds to them. */
+static void lora_fill(float *x, size_t n, uint64_t seed)
+{
+    reference_fill_float(x, n, 1, seed);
+}
+
 /* The results as they are before a kernel: y and gradients hold values, which kernels add to. */
 static void lora_case_reset(struct lora_case *c)
 {
-    reference_fill_float(c->y, (size_t)c->T * c->ldy, 1, 101);
-    reference_fill_float(c->dx, (size_t)c->T * c->in, 1, 102);
-    reference_fill_float(c->da, (size_t)c->r * c->in, 1, 103);
-    reference_fill_float(c->dbt, (size_t)c->r * c->out, 1, 104);
+    lora_fill(c->y, (size_t)c->T * c->ldy, 101);
+    lora_fill(c->dx, (size_t)c->T * c->in, 102);
+    lora_fill(c->da, (size_t)c->r * c->in, 103);
+    lora_fill(c->dbt, (size_t)c->r * c->out, 104);
 }
 
 static void lora_case_widen(struct lora_case *c)
@@ -95,7 +101,7 @@ static void check_added(struct selftest *s, const char *kernel, const char *shap
                         uint64_t before, size_t n, double limit)
 {
     float *base = selftest_floats(n);
-    reference_fill_float(base, n, 1, before);
+    lora_fill(base, n, before);
     for (size_t i = 0; i < n; i++)
         expected[i] += base[i];
     selftest_compare(s, kernel, shape, found, expected, n, limit);
@@ -115,7 +121,7 @@ static void check_lora_fwd(struct selftest *s, const char *kernel, const struct 
     double *expected = selftest_doubles((size_t)c->T * c->out);
     float *slice = selftest_floats((size_t)c->T * c->out), *before = selftest_floats((size_t)c->T * c->ldy);
     reference_lora_forward(expected, c->wide_x, &lora, c->T);
-    reference_fill_float(before, (size_t)c->T * c->ldy, 1, 101);
+    lora_fill(before, (size_t)c->T * c->ldy, 101);
     double beside = 0;
     for (int t = 0; t < c->T; t++)
         for (int n = 0; n < c->ldy; n++) {

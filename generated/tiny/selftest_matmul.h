@@ -71,9 +71,10 @@ static double matmul_limit(double length)
     return reference_limit(length, 4) + 4 * PRODUCT_TRUNCATION;
 }
 
-/* found [T][N] at some columns against x W^T (+ bias) (+ residual). */
+/* found [T][N] at some columns against x W^T (+ bias) (+ residual). rounding: what storing the result may take, relative. */
 static void check_nt(struct selftest *s, const char *kernel, const float *found, const float *x,
-                     const struct selftest_matrix *w, const float *bias, const float *residual, int T, int N, int K)
+                     const struct selftest_matrix *w, const float *bias, const float *residual, int T, int N, int K,
+                     double rounding)
 {
     int count = N < CHECKED_COLUMNS ? N : CHECKED_COLUMNS;
     double *rows = selftest_doubles((size_t)count * K), *expected = selftest_doubles((size_t)T * count);
@@ -91,14 +92,14 @@ static void check_nt(struct selftest *s, const char *kernel, const float *found,
         }
     checked_columns(part, found, T, N, count);
     snprintf(shape, sizeof shape, "T=%d N=%d K=%d", T, N, K);
-    selftest_compare(s, kernel, shape, part, expected, (size_t)T * count, matmul_limit(K));
+    selftest_compare(s, kernel, shape, part, expected, (size_t)T * count, matmul_limit(K) + rounding);
     void *all[] = {rows, expected, wide, part};
     selftest_free(all, 4);
 }
 
 /* found [T][K] at some columns against dy W. */
 static void check_nn(struct selftest *s, const char *kernel, const float *found, const float *dy,
-                     const struct selftest_matrix *w, int T, int N, int K)
+                     const struct selftest_matrix *w, int T, int N, int K, double rounding)
 {
     int count = K < CHECKED_COLUMNS ? K : CHECKED_COLUMNS;
     double *columns = selftest_doubles((size_t)N * count), *expected = selftest_doubles((size_t)T * count);
@@ -111,184 +112,370 @@ static void check_nn(struct selftest *s, const char *kernel, const float *found,
     reference_matmul_backward(expected, NULL, wide, NULL, columns, T, N, count);
     checked_columns(part, found, T, K, count);
     snprintf(shape, sizeof shape, "T=%d N=%d K=%d", T, N, K);
-    selftest_compare(s, kernel, shape, part, expected, (size_t)T * count, matmul_limit(N));
+    selftest_compare(s, kernel, shape, part, expected, (size_t)T * count, matmul_limit(N) + rounding);
     void *all[] = {columns, expected, wide, part};
     selftest_free(all, 4);
+}
+
+struct matmul_qkv_proj_case {
+    const weight_t *w;
+    float *x, *dy, *y, *dx;
+};
+
+/* T rows from row `first` on. */
+static void run_matmul_qkv_proj_fwd(const struct matmul_qkv_proj_case *c, int threads, int first, int T)
+{
+    enum { N = QKV, K = HIDDEN };
+    float *y = c->y + (size_t)first * N;
+    const float *x = c->x + (size_t)first * K;
+#pragma omp parallel num_threads(threads)
+    matmul_qkv_proj_fwd(y, x, c->w, T);
+}
+
+/* T rows from row `first` on. */
+static void run_matmul_qkv_proj_decode(const struct matmul_qkv_proj_case *c, int threads, int first, int T)
+{
+    enum { N = QKV, K = HIDDEN };
+    float *y = c->y + (size_t)first * N;
+    const float *x = c->x + (size_t)first * K;
+#pragma omp parallel num_threads(threads)
+    matmul_qkv_proj_decode(y, x, c->w, T);
+}
+
+/* T rows from row `first` on. */
+static void run_matmul_qkv_proj_bwd(const struct matmul_qkv_proj_case *c, int threads, int first, int T)
+{
+    enum { N = QKV, K = HIDDEN };
+    float *dx = c->dx + (size_t)first * K;
+    const float *dy = c->dy + (size_t)first * N;
+#pragma omp parallel num_threads(threads)
+    matmul_qkv_proj_bwd(dx, dy, c->w, T);
 }
 
 static void check_matmul_qkv_proj(struct selftest *s)
 {
     enum { N = QKV, K = HIDDEN };
     struct selftest_matrix w = selftest_matrix(s, N, K);
-    float *x = selftest_operand(s, (size_t)MOST_ROWS * K, 1), *dy = selftest_operand(s, (size_t)MOST_ROWS * N, 1);
-    float *y = selftest_floats((size_t)MOST_ROWS * N), *one = selftest_floats((size_t)MOST_ROWS * N);
-    float *dx = selftest_floats((size_t)MOST_ROWS * K), *dx_one = selftest_floats((size_t)MOST_ROWS * K);
+    struct matmul_qkv_proj_case c = {.w = w.stored};
+    c.x = selftest_operand(s, (size_t)MOST_ROWS * K, 1);
+    c.dy = selftest_operand(s, (size_t)MOST_ROWS * N, 1);
+    c.y = selftest_floats((size_t)MOST_ROWS * N);
+    c.dx = selftest_floats((size_t)MOST_ROWS * K);
+    float *one = selftest_floats((size_t)MOST_ROWS * (N > K ? N : K));
     for (int i = 0; i < ROW_COUNTS; i++) {
         const int T = selftest_rows[i];
-#pragma omp parallel num_threads(s->threads)
-        {
-            matmul_qkv_proj_fwd(y, x, w.stored, T);
-            matmul_qkv_proj_bwd(dx, dy, w.stored, T);
-        }
-        check_nt(s, "matmul_qkv_proj_fwd", y, x, &w, NULL, NULL, T, N, K);
-        check_nn(s, "matmul_qkv_proj_bwd", dx, dy, &w, T, N, K);
+        run_matmul_qkv_proj_fwd(&c, s->threads, 0, T);
+        check_nt(s, "matmul_qkv_proj_fwd", c.y, c.x, &w, NULL, NULL, T, N, K, 0);
+        run_matmul_qkv_proj_bwd(&c, s->threads, 0, T);
+        check_nn(s, "matmul_qkv_proj_bwd", c.dx, c.dy, &w, T, N, K, 0);
     }
-    matmul_qkv_proj_fwd(one, x, w.stored, MOST_ROWS);
-    selftest_same(s, "matmul_qkv_proj_fwd", "one thread", y, one, (size_t)MOST_ROWS * N);
-    matmul_qkv_proj_fwd(one, x + 5 * K, w.stored, 1);
-    selftest_same(s, "matmul_qkv_proj_fwd", "a row alone", y + 5 * (size_t)N, one, N);
-    matmul_qkv_proj_bwd(dx_one, dy, w.stored, MOST_ROWS);
-    selftest_same(s, "matmul_qkv_proj_bwd", "one thread", dx, dx_one, (size_t)MOST_ROWS * K);
-    matmul_qkv_proj_bwd(dx_one, dy + 5 * (size_t)N, w.stored, 1);
-    selftest_same(s, "matmul_qkv_proj_bwd", "a row alone", dx + 5 * K, dx_one, K);
+    memcpy(one, c.y, (size_t)MOST_ROWS * N * sizeof *one);
+    run_matmul_qkv_proj_fwd(&c, 1, 0, MOST_ROWS);
+    selftest_same(s, "matmul_qkv_proj_fwd", "one thread", one, c.y, (size_t)MOST_ROWS * N);
+    run_matmul_qkv_proj_fwd(&c, 1, 5, 1);
+    selftest_same(s, "matmul_qkv_proj_fwd", "a row alone", one, c.y, (size_t)MOST_ROWS * N);
+    memcpy(one, c.dx, (size_t)MOST_ROWS * K * sizeof *one);
+    run_matmul_qkv_proj_bwd(&c, 1, 0, MOST_ROWS);
+    selftest_same(s, "matmul_qkv_proj_bwd", "one thread", one, c.dx, (size_t)MOST_ROWS * K);
+    run_matmul_qkv_proj_bwd(&c, 1, 5, 1);
+    selftest_same(s, "matmul_qkv_proj_bwd", "a row alone", one, c.dx, (size_t)MOST_ROWS * K);
     for (int M = 1; M <= 8; M++) {
-#pragma omp parallel num_threads(s->threads)
-        matmul_qkv_proj_decode(y, x, w.stored, M);
-        check_nt(s, "matmul_qkv_proj_decode", y, x, &w, NULL, NULL, M, N, K);
+        run_matmul_qkv_proj_decode(&c, s->threads, 0, M);
+        check_nt(s, "matmul_qkv_proj_decode", c.y, c.x, &w, NULL, NULL, M, N, K, 0);
     }
-    void *all[] = {x, dy, y, one, dx, dx_one};
+    void *all[] = {c.x, c.dy, c.y, c.dx, one};
     selftest_free(all, sizeof all / sizeof *all);
     selftest_matrix_free(&w);
+}
+
+struct matmul_o_proj_case {
+    const weight_t *w;
+    float *x, *dy, *y, *dx;
+    float *residual;
+};
+
+/* T rows from row `first` on. */
+static void run_matmul_o_proj_fwd(const struct matmul_o_proj_case *c, int threads, int first, int T)
+{
+    enum { N = HIDDEN, K = Q_WIDTH };
+    float *y = c->y + (size_t)first * N;
+    const float *x = c->x + (size_t)first * K;
+    const float *residual = c->residual + (size_t)first * N;
+#pragma omp parallel num_threads(threads)
+    matmul_o_proj_fwd(y, x, c->w, residual, T);
+}
+
+/* T rows from row `first` on. */
+static void run_matmul_o_proj_decode(const struct matmul_o_proj_case *c, int threads, int first, int T)
+{
+    enum { N = HIDDEN, K = Q_WIDTH };
+    float *y = c->y + (size_t)first * N;
+    const float *x = c->x + (size_t)first * K;
+    const float *residual = c->residual + (size_t)first * N;
+#pragma omp parallel num_threads(threads)
+    matmul_o_proj_decode(y, x, c->w, residual, T);
+}
+
+/* T rows from row `first` on. */
+static void run_matmul_o_proj_bwd(const struct matmul_o_proj_case *c, int threads, int first, int T)
+{
+    enum { N = HIDDEN, K = Q_WIDTH };
+    float *dx = c->dx + (size_t)first * K;
+    const float *dy = c->dy + (size_t)first * N;
+#pragma omp parallel num_threads(threads)
+    matmul_o_proj_bwd(dx, dy, c->w, T);
 }
 
 static void check_matmul_o_proj(struct selftest *s)
 {
     enum { N = HIDDEN, K = Q_WIDTH };
     struct selftest_matrix w = selftest_matrix(s, N, K);
-    float *x = selftest_operand(s, (size_t)MOST_ROWS * K, 1), *dy = selftest_operand(s, (size_t)MOST_ROWS * N, 1);
-    float *y = selftest_floats((size_t)MOST_ROWS * N), *one = selftest_floats((size_t)MOST_ROWS * N);
-    float *dx = selftest_floats((size_t)MOST_ROWS * K), *dx_one = selftest_floats((size_t)MOST_ROWS * K);
-    float *residual = selftest_random(s, (size_t)MOST_ROWS * N, 1);
+    struct matmul_o_proj_case c = {.w = w.stored};
+    c.x = selftest_operand(s, (size_t)MOST_ROWS * K, 1);
+    c.dy = selftest_operand(s, (size_t)MOST_ROWS * N, 1);
+    c.y = selftest_floats((size_t)MOST_ROWS * N);
+    c.dx = selftest_floats((size_t)MOST_ROWS * K);
+    float *one = selftest_floats((size_t)MOST_ROWS * (N > K ? N : K));
+    c.residual = selftest_random(s, (size_t)MOST_ROWS * N, 1);
     for (int i = 0; i < ROW_COUNTS; i++) {
         const int T = selftest_rows[i];
-#pragma omp parallel num_threads(s->threads)
-        {
-            matmul_o_proj_fwd(y, x, w.stored, residual, T);
-            matmul_o_proj_bwd(dx, dy, w.stored, T);
-        }
-        check_nt(s, "matmul_o_proj_fwd", y, x, &w, NULL, residual, T, N, K);
-        check_nn(s, "matmul_o_proj_bwd", dx, dy, &w, T, N, K);
+        run_matmul_o_proj_fwd(&c, s->threads, 0, T);
+        check_nt(s, "matmul_o_proj_fwd", c.y, c.x, &w, NULL, c.residual, T, N, K, 0);
+        run_matmul_o_proj_bwd(&c, s->threads, 0, T);
+        check_nn(s, "matmul_o_proj_bwd", c.dx, c.dy, &w, T, N, K, 0);
     }
-    matmul_o_proj_fwd(one, x, w.stored, residual, MOST_ROWS);
-    selftest_same(s, "matmul_o_proj_fwd", "one thread", y, one, (size_t)MOST_ROWS * N);
-    matmul_o_proj_fwd(one, x + 5 * K, w.stored, residual + 5 * N, 1);
-    selftest_same(s, "matmul_o_proj_fwd", "a row alone", y + 5 * (size_t)N, one, N);
-    matmul_o_proj_bwd(dx_one, dy, w.stored, MOST_ROWS);
-    selftest_same(s, "matmul_o_proj_bwd", "one thread", dx, dx_one, (size_t)MOST_ROWS * K);
-    matmul_o_proj_bwd(dx_one, dy + 5 * (size_t)N, w.stored, 1);
-    selftest_same(s, "matmul_o_proj_bwd", "a row alone", dx + 5 * K, dx_one, K);
+    memcpy(one, c.y, (size_t)MOST_ROWS * N * sizeof *one);
+    run_matmul_o_proj_fwd(&c, 1, 0, MOST_ROWS);
+    selftest_same(s, "matmul_o_proj_fwd", "one thread", one, c.y, (size_t)MOST_ROWS * N);
+    run_matmul_o_proj_fwd(&c, 1, 5, 1);
+    selftest_same(s, "matmul_o_proj_fwd", "a row alone", one, c.y, (size_t)MOST_ROWS * N);
+    memcpy(one, c.dx, (size_t)MOST_ROWS * K * sizeof *one);
+    run_matmul_o_proj_bwd(&c, 1, 0, MOST_ROWS);
+    selftest_same(s, "matmul_o_proj_bwd", "one thread", one, c.dx, (size_t)MOST_ROWS * K);
+    run_matmul_o_proj_bwd(&c, 1, 5, 1);
+    selftest_same(s, "matmul_o_proj_bwd", "a row alone", one, c.dx, (size_t)MOST_ROWS * K);
     for (int M = 1; M <= 8; M++) {
-#pragma omp parallel num_threads(s->threads)
-        matmul_o_proj_decode(y, x, w.stored, residual, M);
-        check_nt(s, "matmul_o_proj_decode", y, x, &w, NULL, residual, M, N, K);
+        run_matmul_o_proj_decode(&c, s->threads, 0, M);
+        check_nt(s, "matmul_o_proj_decode", c.y, c.x, &w, NULL, c.residual, M, N, K, 0);
     }
-    void *all[] = {x, dy, y, one, dx, dx_one, residual};
+    void *all[] = {c.x, c.dy, c.y, c.dx, one, c.residual};
     selftest_free(all, sizeof all / sizeof *all);
     selftest_matrix_free(&w);
+}
+
+struct matmul_gate_up_proj_case {
+    const weight_t *w;
+    float *x, *dy, *y, *dx;
+};
+
+/* T rows from row `first` on. */
+static void run_matmul_gate_up_proj_fwd(const struct matmul_gate_up_proj_case *c, int threads, int first, int T)
+{
+    enum { N = GATE_UP, K = HIDDEN };
+    float *y = c->y + (size_t)first * N;
+    const float *x = c->x + (size_t)first * K;
+#pragma omp parallel num_threads(threads)
+    matmul_gate_up_proj_fwd(y, x, c->w, T);
+}
+
+/* T rows from row `first` on. */
+static void run_matmul_gate_up_proj_decode(const struct matmul_gate_up_proj_case *c, int threads, int first, int T)
+{
+    enum { N = GATE_UP, K = HIDDEN };
+    float *y = c->y + (size_t)first * N;
+    const float *x = c->x + (size_t)first * K;
+#pragma omp parallel num_threads(threads)
+    matmul_gate_up_proj_decode(y, x, c->w, T);
+}
+
+/* T rows from row `first` on. */
+static void run_matmul_gate_up_proj_bwd(const struct matmul_gate_up_proj_case *c, int threads, int first, int T)
+{
+    enum { N = GATE_UP, K = HIDDEN };
+    float *dx = c->dx + (size_t)first * K;
+    const float *dy = c->dy + (size_t)first * N;
+#pragma omp parallel num_threads(threads)
+    matmul_gate_up_proj_bwd(dx, dy, c->w, T);
 }
 
 static void check_matmul_gate_up_proj(struct selftest *s)
 {
     enum { N = GATE_UP, K = HIDDEN };
     struct selftest_matrix w = selftest_matrix(s, N, K);
-    float *x = selftest_operand(s, (size_t)MOST_ROWS * K, 1), *dy = selftest_operand(s, (size_t)MOST_ROWS * N, 1);
-    float *y = selftest_floats((size_t)MOST_ROWS * N), *one = selftest_floats((size_t)MOST_ROWS * N);
-    float *dx = selftest_floats((size_t)MOST_ROWS * K), *dx_one = selftest_floats((size_t)MOST_ROWS * K);
+    struct matmul_gate_up_proj_case c = {.w = w.stored};
+    c.x = selftest_operand(s, (size_t)MOST_ROWS * K, 1);
+    c.dy = selftest_operand(s, (size_t)MOST_ROWS * N, 1);
+    c.y = selftest_floats((size_t)MOST_ROWS * N);
+    c.dx = selftest_floats((size_t)MOST_ROWS * K);
+    float *one = selftest_floats((size_t)MOST_ROWS * (N > K ? N : K));
     for (int i = 0; i < ROW_COUNTS; i++) {
         const int T = selftest_rows[i];
-#pragma omp parallel num_threads(s->threads)
-        {
-            matmul_gate_up_proj_fwd(y, x, w.stored, T);
-            matmul_gate_up_proj_bwd(dx, dy, w.stored, T);
-        }
-        check_nt(s, "matmul_gate_up_proj_fwd", y, x, &w, NULL, NULL, T, N, K);
-        check_nn(s, "matmul_gate_up_proj_bwd", dx, dy, &w, T, N, K);
+        run_matmul_gate_up_proj_fwd(&c, s->threads, 0, T);
+        check_nt(s, "matmul_gate_up_proj_fwd", c.y, c.x, &w, NULL, NULL, T, N, K, 0);
+        run_matmul_gate_up_proj_bwd(&c, s->threads, 0, T);
+        check_nn(s, "matmul_gate_up_proj_bwd", c.dx, c.dy, &w, T, N, K, 0);
     }
-    matmul_gate_up_proj_fwd(one, x, w.stored, MOST_ROWS);
-    selftest_same(s, "matmul_gate_up_proj_fwd", "one thread", y, one, (size_t)MOST_ROWS * N);
-    matmul_gate_up_proj_fwd(one, x + 5 * K, w.stored, 1);
-    selftest_same(s, "matmul_gate_up_proj_fwd", "a row alone", y + 5 * (size_t)N, one, N);
-    matmul_gate_up_proj_bwd(dx_one, dy, w.stored, MOST_ROWS);
-    selftest_same(s, "matmul_gate_up_proj_bwd", "one thread", dx, dx_one, (size_t)MOST_ROWS * K);
-    matmul_gate_up_proj_bwd(dx_one, dy + 5 * (size_t)N, w.stored, 1);
-    selftest_same(s, "matmul_gate_up_proj_bwd", "a row alone", dx + 5 * K, dx_one, K);
+    memcpy(one, c.y, (size_t)MOST_ROWS * N * sizeof *one);
+    run_matmul_gate_up_proj_fwd(&c, 1, 0, MOST_ROWS);
+    selftest_same(s, "matmul_gate_up_proj_fwd", "one thread", one, c.y, (size_t)MOST_ROWS * N);
+    run_matmul_gate_up_proj_fwd(&c, 1, 5, 1);
+    selftest_same(s, "matmul_gate_up_proj_fwd", "a row alone", one, c.y, (size_t)MOST_ROWS * N);
+    memcpy(one, c.dx, (size_t)MOST_ROWS * K * sizeof *one);
+    run_matmul_gate_up_proj_bwd(&c, 1, 0, MOST_ROWS);
+    selftest_same(s, "matmul_gate_up_proj_bwd", "one thread", one, c.dx, (size_t)MOST_ROWS * K);
+    run_matmul_gate_up_proj_bwd(&c, 1, 5, 1);
+    selftest_same(s, "matmul_gate_up_proj_bwd", "a row alone", one, c.dx, (size_t)MOST_ROWS * K);
     for (int M = 1; M <= 8; M++) {
-#pragma omp parallel num_threads(s->threads)
-        matmul_gate_up_proj_decode(y, x, w.stored, M);
-        check_nt(s, "matmul_gate_up_proj_decode", y, x, &w, NULL, NULL, M, N, K);
+        run_matmul_gate_up_proj_decode(&c, s->threads, 0, M);
+        check_nt(s, "matmul_gate_up_proj_decode", c.y, c.x, &w, NULL, NULL, M, N, K, 0);
     }
-    void *all[] = {x, dy, y, one, dx, dx_one};
+    void *all[] = {c.x, c.dy, c.y, c.dx, one};
     selftest_free(all, sizeof all / sizeof *all);
     selftest_matrix_free(&w);
+}
+
+struct matmul_down_proj_case {
+    const weight_t *w;
+    float *x, *dy, *y, *dx;
+    float *residual;
+};
+
+/* T rows from row `first` on. */
+static void run_matmul_down_proj_fwd(const struct matmul_down_proj_case *c, int threads, int first, int T)
+{
+    enum { N = HIDDEN, K = INTERMEDIATE };
+    float *y = c->y + (size_t)first * N;
+    const float *x = c->x + (size_t)first * K;
+    const float *residual = c->residual + (size_t)first * N;
+#pragma omp parallel num_threads(threads)
+    matmul_down_proj_fwd(y, x, c->w, residual, T);
+}
+
+/* T rows from row `first` on. */
+static void run_matmul_down_proj_decode(const struct matmul_down_proj_case *c, int threads, int first, int T)
+{
+    enum { N = HIDDEN, K = INTERMEDIATE };
+    float *y = c->y + (size_t)first * N;
+    const float *x = c->x + (size_t)first * K;
+    const float *residual = c->residual + (size_t)first * N;
+#pragma omp parallel num_threads(threads)
+    matmul_down_proj_decode(y, x, c->w, residual, T);
+}
+
+/* T rows from row `first` on. */
+static void run_matmul_down_proj_bwd(const struct matmul_down_proj_case *c, int threads, int first, int T)
+{
+    enum { N = HIDDEN, K = INTERMEDIATE };
+    float *dx = c->dx + (size_t)first * K;
+    const float *dy = c->dy + (size_t)first * N;
+#pragma omp parallel num_threads(threads)
+    matmul_down_proj_bwd(dx, dy, c->w, T);
 }
 
 static void check_matmul_down_proj(struct selftest *s)
 {
     enum { N = HIDDEN, K = INTERMEDIATE };
     struct selftest_matrix w = selftest_matrix(s, N, K);
-    float *x = selftest_operand(s, (size_t)MOST_ROWS * K, 1), *dy = selftest_operand(s, (size_t)MOST_ROWS * N, 1);
-    float *y = selftest_floats((size_t)MOST_ROWS * N), *one = selftest_floats((size_t)MOST_ROWS * N);
-    float *dx = selftest_floats((size_t)MOST_ROWS * K), *dx_one = selftest_floats((size_t)MOST_ROWS * K);
-    float *residual = selftest_random(s, (size_t)MOST_ROWS * N, 1);
+    struct matmul_down_proj_case c = {.w = w.stored};
+    c.x = selftest_operand(s, (size_t)MOST_ROWS * K, 1);
+    c.dy = selftest_operand(s, (size_t)MOST_ROWS * N, 1);
+    c.y = selftest_floats((size_t)MOST_ROWS * N);
+    c.dx = selftest_floats((size_t)MOST_ROWS * K);
+    float *one = selftest_floats((size_t)MOST_ROWS * (N > K ? N : K));
+    c.residual = selftest_random(s, (size_t)MOST_ROWS * N, 1);
     for (int i = 0; i < ROW_COUNTS; i++) {
         const int T = selftest_rows[i];
-#pragma omp parallel num_threads(s->threads)
-        {
-            matmul_down_proj_fwd(y, x, w.stored, residual, T);
-            matmul_down_proj_bwd(dx, dy, w.stored, T);
-        }
-        check_nt(s, "matmul_down_proj_fwd", y, x, &w, NULL, residual, T, N, K);
-        check_nn(s, "matmul_down_proj_bwd", dx, dy, &w, T, N, K);
+        run_matmul_down_proj_fwd(&c, s->threads, 0, T);
+        check_nt(s, "matmul_down_proj_fwd", c.y, c.x, &w, NULL, c.residual, T, N, K, 0);
+        run_matmul_down_proj_bwd(&c, s->threads, 0, T);
+        check_nn(s, "matmul_down_proj_bwd", c.dx, c.dy, &w, T, N, K, 0);
     }
-    matmul_down_proj_fwd(one, x, w.stored, residual, MOST_ROWS);
-    selftest_same(s, "matmul_down_proj_fwd", "one thread", y, one, (size_t)MOST_ROWS * N);
-    matmul_down_proj_fwd(one, x + 5 * K, w.stored, residual + 5 * N, 1);
-    selftest_same(s, "matmul_down_proj_fwd", "a row alone", y + 5 * (size_t)N, one, N);
-    matmul_down_proj_bwd(dx_one, dy, w.stored, MOST_ROWS);
-    selftest_same(s, "matmul_down_proj_bwd", "one thread", dx, dx_one, (size_t)MOST_ROWS * K);
-    matmul_down_proj_bwd(dx_one, dy + 5 * (size_t)N, w.stored, 1);
-    selftest_same(s, "matmul_down_proj_bwd", "a row alone", dx + 5 * K, dx_one, K);
+    memcpy(one, c.y, (size_t)MOST_ROWS * N * sizeof *one);
+    run_matmul_down_proj_fwd(&c, 1, 0, MOST_ROWS);
+    selftest_same(s, "matmul_down_proj_fwd", "one thread", one, c.y, (size_t)MOST_ROWS * N);
+    run_matmul_down_proj_fwd(&c, 1, 5, 1);
+    selftest_same(s, "matmul_down_proj_fwd", "a row alone", one, c.y, (size_t)MOST_ROWS * N);
+    memcpy(one, c.dx, (size_t)MOST_ROWS * K * sizeof *one);
+    run_matmul_down_proj_bwd(&c, 1, 0, MOST_ROWS);
+    selftest_same(s, "matmul_down_proj_bwd", "one thread", one, c.dx, (size_t)MOST_ROWS * K);
+    run_matmul_down_proj_bwd(&c, 1, 5, 1);
+    selftest_same(s, "matmul_down_proj_bwd", "a row alone", one, c.dx, (size_t)MOST_ROWS * K);
     for (int M = 1; M <= 8; M++) {
-#pragma omp parallel num_threads(s->threads)
-        matmul_down_proj_decode(y, x, w.stored, residual, M);
-        check_nt(s, "matmul_down_proj_decode", y, x, &w, NULL, residual, M, N, K);
+        run_matmul_down_proj_decode(&c, s->threads, 0, M);
+        check_nt(s, "matmul_down_proj_decode", c.y, c.x, &w, NULL, c.residual, M, N, K, 0);
     }
-    void *all[] = {x, dy, y, one, dx, dx_one, residual};
+    void *all[] = {c.x, c.dy, c.y, c.dx, one, c.residual};
     selftest_free(all, sizeof all / sizeof *all);
     selftest_matrix_free(&w);
+}
+
+struct matmul_lm_head_case {
+    const weight_t *w;
+    float *x, *dy, *y, *dx;
+};
+
+/* T rows from row `first` on. */
+static void run_matmul_lm_head_fwd(const struct matmul_lm_head_case *c, int threads, int first, int T)
+{
+    enum { N = VOCAB, K = HIDDEN };
+    float *y = c->y + (size_t)first * N;
+    const float *x = c->x + (size_t)first * K;
+#pragma omp parallel num_threads(threads)
+    matmul_lm_head_fwd(y, x, c->w, T);
+}
+
+/* T rows from row `first` on. */
+static void run_matmul_lm_head_decode(const struct matmul_lm_head_case *c, int threads, int first, int T)
+{
+    enum { N = VOCAB, K = HIDDEN };
+    float *y = c->y + (size_t)first * N;
+    const float *x = c->x + (size_t)first * K;
+#pragma omp parallel num_threads(threads)
+    matmul_lm_head_decode(y, x, c->w, T);
+}
+
+/* T rows from row `first` on. */
+static void run_matmul_lm_head_bwd(const struct matmul_lm_head_case *c, int threads, int first, int T)
+{
+    enum { N = VOCAB, K = HIDDEN };
+    float *dx = c->dx + (size_t)first * K;
+    const float *dy = c->dy + (size_t)first * N;
+#pragma omp parallel num_threads(threads)
+    matmul_lm_head_bwd(dx, dy, c->w, T);
 }
 
 static void check_matmul_lm_head(struct selftest *s)
 {
     enum { N = VOCAB, K = HIDDEN };
     struct selftest_matrix w = selftest_matrix(s, N, K);
-    float *x = selftest_operand(s, (size_t)MOST_ROWS * K, 1), *dy = selftest_operand(s, (size_t)MOST_ROWS * N, 1);
-    float *y = selftest_floats((size_t)MOST_ROWS * N), *one = selftest_floats((size_t)MOST_ROWS * N);
-    float *dx = selftest_floats((size_t)MOST_ROWS * K), *dx_one = selftest_floats((size_t)MOST_ROWS * K);
+    struct matmul_lm_head_case c = {.w = w.stored};
+    c.x = selftest_operand(s, (size_t)MOST_ROWS * K, 1);
+    c.dy = selftest_operand(s, (size_t)MOST_ROWS * N, 1);
+    c.y = selftest_floats((size_t)MOST_ROWS * N);
+    c.dx = selftest_floats((size_t)MOST_ROWS * K);
+    float *one = selftest_floats((size_t)MOST_ROWS * (N > K ? N : K));
     for (int i = 0; i < ROW_COUNTS; i++) {
         const int T = selftest_rows[i];
-#pragma omp parallel num_threads(s->threads)
-        {
-            matmul_lm_head_fwd(y, x, w.stored, T);
-            matmul_lm_head_bwd(dx, dy, w.stored, T);
-        }
-        check_nt(s, "matmul_lm_head_fwd", y, x, &w, NULL, NULL, T, N, K);
-        check_nn(s, "matmul_lm_head_bwd", dx, dy, &w, T, N, K);
+        run_matmul_lm_head_fwd(&c, s->threads, 0, T);
+        check_nt(s, "matmul_lm_head_fwd", c.y, c.x, &w, NULL, NULL, T, N, K, 0);
+        run_matmul_lm_head_bwd(&c, s->threads, 0, T);
+        check_nn(s, "matmul_lm_head_bwd", c.dx, c.dy, &w, T, N, K, 0);
     }
-    matmul_lm_head_fwd(one, x, w.stored, MOST_ROWS);
-    selftest_same(s, "matmul_lm_head_fwd", "one thread", y, one, (size_t)MOST_ROWS * N);
-    matmul_lm_head_fwd(one, x + 5 * K, w.stored, 1);
-    selftest_same(s, "matmul_lm_head_fwd", "a row alone", y + 5 * (size_t)N, one, N);
-    matmul_lm_head_bwd(dx_one, dy, w.stored, MOST_ROWS);
-    selftest_same(s, "matmul_lm_head_bwd", "one thread", dx, dx_one, (size_t)MOST_ROWS * K);
-    matmul_lm_head_bwd(dx_one, dy + 5 * (size_t)N, w.stored, 1);
-    selftest_same(s, "matmul_lm_head_bwd", "a row alone", dx + 5 * K, dx_one, K);
+    memcpy(one, c.y, (size_t)MOST_ROWS * N * sizeof *one);
+    run_matmul_lm_head_fwd(&c, 1, 0, MOST_ROWS);
+    selftest_same(s, "matmul_lm_head_fwd", "one thread", one, c.y, (size_t)MOST_ROWS * N);
+    run_matmul_lm_head_fwd(&c, 1, 5, 1);
+    selftest_same(s, "matmul_lm_head_fwd", "a row alone", one, c.y, (size_t)MOST_ROWS * N);
+    memcpy(one, c.dx, (size_t)MOST_ROWS * K * sizeof *one);
+    run_matmul_lm_head_bwd(&c, 1, 0, MOST_ROWS);
+    selftest_same(s, "matmul_lm_head_bwd", "one thread", one, c.dx, (size_t)MOST_ROWS * K);
+    run_matmul_lm_head_bwd(&c, 1, 5, 1);
+    selftest_same(s, "matmul_lm_head_bwd", "a row alone", one, c.dx, (size_t)MOST_ROWS * K);
     for (int M = 1; M <= 8; M++) {
-#pragma omp parallel num_threads(s->threads)
-        matmul_lm_head_decode(y, x, w.stored, M);
-        check_nt(s, "matmul_lm_head_decode", y, x, &w, NULL, NULL, M, N, K);
+        run_matmul_lm_head_decode(&c, s->threads, 0, M);
+        check_nt(s, "matmul_lm_head_decode", c.y, c.x, &w, NULL, NULL, M, N, K, 0);
     }
-    void *all[] = {x, dy, y, one, dx, dx_one};
+    void *all[] = {c.x, c.dy, c.y, c.dx, one};
     selftest_free(all, sizeof all / sizeof *all);
     selftest_matrix_free(&w);
 }

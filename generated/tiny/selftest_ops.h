@@ -72,7 +72,8 @@ static void check_rope(struct selftest *s, int T)
     const struct reference_heads heads = {HEADS, KV_HEADS, HEAD_DIM};
     size_t n = (size_t)T * QKV, table = (size_t)T * (HEAD_DIM / 2);
     struct shape_text shape = shape_text("T", T, QKV);
-    float *qkv = selftest_random(s, n, 2), *cosine = selftest_random(s, table, 1), *sine = selftest_random(s, table, 1);
+    float *qkv = selftest_operand(s, n, 2), *cosine = selftest_random(s, table, 1),
+          *sine = selftest_random(s, table, 1);
     double *wide = reference_widen(qkv, n), *wide_cosine = reference_widen(cosine, table),
            *wide_sine = reference_widen(sine, table), *before = selftest_doubles(n);
     int32_t *position = allocate(T * sizeof *position, "selftest");
@@ -105,7 +106,7 @@ static void check_swiglu(struct selftest *s, int T)
 {
     size_t n = (size_t)T * INTERMEDIATE;
     struct shape_text shape = shape_text("T", T, INTERMEDIATE);
-    float *gate_up = selftest_random(s, 2 * n, 8), *dact = selftest_random(s, n, 1), *act = selftest_floats(n),
+    float *gate_up = selftest_operand(s, 2 * n, 8), *dact = selftest_operand(s, n, 1), *act = selftest_floats(n),
           *dgate_up = selftest_floats(2 * n);
     double *wide = reference_widen(gate_up, 2 * n), *wide_dact = reference_widen(dact, n),
            *expected = selftest_doubles(2 * n), *untouched = selftest_doubles(2 * n);

@@ -25,7 +25,8 @@ enum {
     TILE_SPACE = (TILE_ROWS + VL - 1) / VL * VL, /* rows of memory for TILE_ROWS of A, in whole vectors */
     BLOCK_K = 448,                  /* a tile of A, TILE_ROWS x BLOCK_K floats, leaves some of a 32 KiB cache to B */
     BLOCK_N = VL == 16 ? 256 : 128, /* a block of B is 448 or 224 KiB */
-    PACK_AHEAD = 8,                 /* rows of B are asked for as many rows before they are packed */
+    BLOCK_FLOATS = BLOCK_K * BLOCK_N,
+    PACK_AHEAD = 8, /* rows of B are asked for as many rows before they are packed */
 };
 
 _Static_assert(BLOCK_K % VL == 0 && BLOCK_N % TILE_COLS == 0, "blocks are whole vectors and panels");
@@ -229,12 +230,11 @@ ALWAYS_INLINE void copy_rows(float *tile, struct operand a, int m0, int rows, in
         return;
     }
     for (int i = 0; i < rows; i++) {
-        const float *from = (const float *)a.data + (size_t)(m0 + i) * a.stride + k0;
         const int whole = kc / VL * VL;
         for (int k = 0; k < whole; k += VL)
-            vec_store(tile + i * BLOCK_K + k, vec_load(from + k));
+            vec_store(tile + i * BLOCK_K + k, operand_load(a, m0 + i, k0 + k, VL));
         for (int k = whole; k < kc; k++)
-            tile[i * BLOCK_K + k] = from[k];
+            tile[i * BLOCK_K + k] = operand_element(a, m0 + i, k0 + k);
     }
 }
 
@@ -246,31 +246,39 @@ ALWAYS_INLINE void choose_ahead(const float *ahead[2], const float *tile, struct
 {
     for (int l = 0; l < 2; l++) {
         int row = m + 2 * panel + l;
-        ahead[l] = p.a.transposed || row >= m1 ? tile : (const float *)p.a.data + (size_t)row * p.a.stride + k;
+        ahead[l] = p.a.transposed || row >= m1 ? tile : operand_address(p.a, row, k);
+    }
+}
+
+/* Rows [m, m + rows) times the block of B at (k, n), past panel after panel. */
+ALWAYS_INLINE void multiply_rows(struct product p, const float *block, int width, int m, int m1, int rows, int n,
+                                 int columns, int k, int kc)
+{
+    _Alignas(64) float tile[TILE_SPACE * BLOCK_K];
+    _Alignas(64) float sums[TILE_ROWS * TILE_COLS];
+    copy_rows(tile, p.a, m, rows, k, kc);
+    for (int j = 0; j < columns; j += width) {
+        const float *ahead[2];
+        choose_ahead(ahead, tile, p, m + rows, m1, j / width, k);
+        (width == VL ? tile_1 : tile_2)(sums, tile, block + (size_t)j * kc, kc, ahead, rows);
+        finish_tile(p, sums, TILE_COLS, m, rows, n + j, columns - j < width ? columns - j : width, k == 0);
     }
 }
 
 /* One thread's part: rows [m0, m1) and columns [n0, n1) of C. */
 ALWAYS_INLINE void matmul_part(struct product p, int m0, int m1, int n0, int n1)
 {
-    _Alignas(64) float block[BLOCK_N * BLOCK_K];
-    _Alignas(64) float tile[TILE_SPACE * BLOCK_K];
-    _Alignas(64) float sums[TILE_ROWS * TILE_COLS];
+    _Alignas(64) float block[BLOCK_FLOATS];
     const int width = p.N <= VL ? VL : TILE_COLS, tiles = (m1 - m0 + TILE_ROWS - 1) / TILE_ROWS;
-    for (int n = n0; n < n1; n += BLOCK_N)
+    const int block_n = BLOCK_N;
+    for (int n = n0; n < n1; n += block_n)
         for (int k = 0; k < p.K; k += p.block_k) {
-            int columns = n1 - n < BLOCK_N ? n1 - n : BLOCK_N, kc = p.K - k < p.block_k ? p.K - k : p.block_k;
+            int columns = n1 - n < block_n ? n1 - n : block_n, kc = p.K - k < p.block_k ? p.K - k : p.block_k;
             pack_block(block, p.b, k, kc, n, columns, width);
             for (int i = 0; i < tiles; i++) {
                 int m = m0 + (int)((int64_t)(m1 - m0) * i / tiles);
                 int rows = m0 + (int)((int64_t)(m1 - m0) * (i + 1) / tiles) - m;
-                copy_rows(tile, p.a, m, rows, k, kc);
-                for (int j = 0; j < columns; j += width) {
-                    const float *ahead[2];
-                    choose_ahead(ahead, tile, p, m + rows, m1, j / width, k);
-                    (width == VL ? tile_1 : tile_2)(sums, tile, block + (size_t)j * kc, kc, ahead, rows);
-                    finish_tile(p, sums, TILE_COLS, m, rows, n + j, columns - j < width ? columns - j : width, k == 0);
-                }
+                multiply_rows(p, block, width, m, m1, rows, n, columns, k, kc);
             }
         }
 }

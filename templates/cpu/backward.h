@@ -43,9 +43,9 @@ static void $(kind.name)_layer_bwd(struct device *s, int layer)
 //@       elseif v.name == "out" then
     float *out = s->input[layer + 1]; /* read no more: a place for what comes with it */
 //@       elseif v.storage == "saved" then
-    const float *$(v.name) = keep->$(v.name);
+    const $(v.type) *$(v.name) = keep->$(v.name);
 //@       else
-    float *$(v.name) = s->scratch + (size_t)MAX_TOKENS * $(v.constant);
+    $(v.type) *$(v.name) = $(v.place);
 //@       end
 //@     end
 

@@ -193,7 +193,7 @@ static void lay_out_generation(struct device *s)
         s->input[layer] = s->arena;
     s->scratch = s->arena + 2 * stream;
     s->positions = allocate(sizeof(int32_t) * PROMPT_ROWS, "positions");
-    s->cache_bytes = sizeof(float) * 2 * LAYERS * cache;
+    s->cache_bytes = sizeof *s->caches * 2 * LAYERS * cache;
     s->caches = large_allocate(s->cache_bytes, "the KV cache");
     for (int layer = 0; layer < LAYERS; layer++) {
         s->k_cache[layer] = s->caches + cache * (2 * (size_t)layer);

@@ -13,6 +13,7 @@
 
 #include "isa.h"
 #include "philox.h"
+#include "shapes.h"
 
 #include <stdbool.h>
 
@@ -70,25 +71,36 @@ ALWAYS_INLINE void dropout_bits(uint16_t *bits, const struct dropout *d, int t, 
     }
 }
 
-/* y [T][width] = x * mask / keep; where `add`, y is added to. threshold: round(p * 65536). */
-ALWAYS_INLINE void dropout_rows(float *y, const float *x, const struct dropout *d, int width, uint32_t threshold,
-                                bool add, int T)
+//@ local narrow = plan.weight_dtype == "bf16"
+//@ local x_type = narrow and "bfloat16_t" or "float"
+//@ local function load(element, type) return type == "float" and element or "bfloat16_to_float(" .. element .. ")" end
+//@ local function store(value, type) return type == "float" and value or "float_to_bfloat16(" .. value .. ")" end
+//@ local forms = { { name = "dropout_rows", type = x_type }, { name = "dropout_add_floats", type = "float", add = true } }
+//@ if narrow then forms[3] = { name = "dropout_add_bfloat16s", type = x_type, add = true } end
+//@ for _, form in ipairs(forms) do
+/* y [T][width] $(form.add and "+=" or "=") x * mask / keep. threshold: round(p * 65536). */
+$(wrap("ALWAYS_INLINE void " .. form.name .. "(" .. form.type .. " *y, const " .. x_type .. " *x, const struct dropout *d, int width, uint32_t threshold, int T)"))
 {
     const float scale = 65536.0f / (65536.0f - (float)threshold);
 #pragma omp for schedule(static)
     for (int t = 0; t < T; t++)
         for (int first = 0; first < width; first += DROPOUT_GROUP) {
             int count = width - first < DROPOUT_GROUP ? width - first : DROPOUT_GROUP;
-            float *to = y + (size_t)t * width + first;
-            const float *from = x + (size_t)t * width + first;
+            $(form.type) *to = y + (size_t)t * width + first;
+            const $(x_type) *from = x + (size_t)t * width + first;
             uint16_t bits[DROPOUT_GROUP];
             dropout_bits(bits, d, t, first / DROPOUT_GROUP);
             for (int k = 0; k < count; k++) {
-                float kept = bits[k] >= threshold ? from[k] * scale : 0;
-                to[k] = add ? to[k] + kept : kept;
+                float kept = bits[k] >= threshold ? $(load("from[k]", x_type)) * scale : 0;
+//@   if form.add then
+                to[k] = $(store(load("to[k]", form.type) .. " + kept", form.type));
+//@   else
+                to[k] = $(store("kept", form.type));
+//@   end
             }
         }
 }
 
+//@ end
 #endif
 //@ end

@@ -32,9 +32,9 @@ static void $(kind.name)_layer_fwd(struct device *s, int layer)
 //@     elseif v.name == "out" then
     float *out = s->input[layer + 1];
 //@     elseif v.storage == "saved" then
-    float *$(v.name) = keep->$(v.name);
+    $(v.type) *$(v.name) = keep->$(v.name);
 //@     else
-    float *$(v.name) = s->scratch + (size_t)MAX_TOKENS * $(v.constant);
+    $(v.type) *$(v.name) = $(v.place);
 //@     end
 //@   end
 

@@ -33,7 +33,7 @@ static void head_train(struct device *s)
 //@   for _, v in ipairs(f.values) do
 //@     if not seen[v.name] then
 //@       seen[v.name] = true
-    float *$(v.name) = s->scratch + (size_t)HEAD_ROWS * $(v.constant);
+    $(v.type) *$(v.name) = $(v.place);
 //@     end
 //@   end
 //@ end
@@ -62,7 +62,7 @@ static void head_evaluate(struct device *s)
     const struct norms *norms = s->norms;
 //@ end
 //@ for _, v in ipairs(forward.values) do
-    float *$(v.name) = s->scratch + (size_t)HEAD_ROWS * $(v.constant);
+    $(v.type) *$(v.name) = $(v.place);
 //@ end
 
     for (int first = 0; first < s->rows; first += HEAD_ROWS) {

@@ -123,13 +123,42 @@ ALWAYS_INLINE vec vec_load_weights(const float *p)
     return vec_load(p);
 }
 //@ elseif plan.weight_dtype == "bf16" then
-/* Frozen matrices are stored as bfloat16: the upper half of a float. */
-ALWAYS_INLINE float weight_to_float(uint16_t stored)
+/* bfloat16 is the upper half of a float. */
+ALWAYS_INLINE float bfloat16_to_float(uint16_t stored)
 {
     uint32_t bits = (uint32_t)stored << 16;
     float value;
     memcpy(&value, &bits, sizeof value);
     return value;
+}
+
+/* To nearest, ties to even; what is no number stays none. */
+ALWAYS_INLINE uint16_t float_to_bfloat16(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    const uint32_t rounded = bits + 0x7fff + (bits >> 16 & 1), none = bits | 0x400000;
+    return (uint16_t)((x == x ? rounded : none) >> 16);
+}
+
+/* VL of them, rounded the same way (but that the processor's own instruction takes numbers below FLT_MIN for 0). */
+ALWAYS_INLINE void vec_store_bfloat16(uint16_t *p, vec x)
+{
+#if defined(__AVX512BF16__)
+    const half_vec upper = (half_vec)_mm512_cvtneps_pbh((__m512)x);
+#else
+    const ivec bits = (ivec)x, number = (ivec)(x == x);
+    const ivec rounded = bits + 0x7fff + (bits >> 16 & 1);
+    const half_vec upper =
+        __builtin_convertvector(((rounded & number) | ((bits | 0x400000) & ~number)) >> 16, half_vec);
+#endif
+    memcpy(p, &upper, sizeof upper);
+}
+
+/* Frozen matrices are stored so. */
+ALWAYS_INLINE float weight_to_float(uint16_t stored)
+{
+    return bfloat16_to_float(stored);
 }
 
 ALWAYS_INLINE vec vec_load_weights(const uint16_t *p)

@@ -1,3 +1,9 @@
+//@ local narrow = plan.weight_dtype == "bf16"
+//@ local x_type = narrow and "bfloat16_t" or "float"
+//@ local function load(element) return narrow and "bfloat16_to_float(" .. element .. ")" or element end
+//@ local into = { float = "to_floats", bfloat16_t = "to_bfloat16s" }
+//@ local from = { float = "floats", bfloat16_t = "stored" }
+//@ local size = { float = 4, bfloat16_t = 2 }
 /* Adapters: the low-rank update of each kind of adapted linear, forward and backward (Hu et al. 2021).
  *
 //@ if plan.dropout then
@@ -43,18 +49,22 @@
 //@ end
 
 //@ if #plan.loras > 0 then
+//@   if not plan.dora then
+enum { LORA_DECODE_COLUMNS = 64 };
+
+//@   end
 /* u [M][r] = scaling * x A^T for at most DECODE_ROWS rows. Every thread computes all of it, which saves a meeting of threads. */
-ALWAYS_INLINE void lora_decode_inner(float *u, const float *x, const float *a, float scaling, int in, int r, int M)
+$(wrap("ALWAYS_INLINE void lora_decode_inner(float *u, struct operand x, const float *a, float scaling, int in, int r, int M)"))
 {
     for (int m = 0; m < M; m++)
         for (int j = 0; j < r; j++) {
             vec sum = {0};
             int k = 0;
             for (; k + VL <= in; k += VL)
-                sum = vec_fma(vec_load(a + (size_t)j * in + k), vec_load(x + (size_t)m * in + k), sum);
+                sum = vec_fma(vec_load(a + (size_t)j * in + k), operand_load(x, m, k, VL), sum);
             float value = vec_sum(sum);
             for (; k < in; k++)
-                value += a[(size_t)j * in + k] * x[(size_t)m * in + k];
+                value += a[(size_t)j * in + k] * operand_element(x, m, k);
             u[m * r + j] = scaling * value;
         }
 }
@@ -86,31 +96,30 @@ ALWAYS_INLINE void dora_norm(float *norm, const weight_t *w, const float *a, con
     }
 }
 
-/* y (row stride ldy) += g * z, or -= z where g is not wanted (magnitude NULL). */
-ALWAYS_INLINE void dora_add(float *y, int ldy, const float *z, const float *magnitude, const float *norm, int out,
-                            int T)
+/* y += g * z, or -= z where g is not wanted (magnitude NULL). */
+ALWAYS_INLINE void dora_add(struct result y, const float *z, const float *magnitude, const float *norm, int out, int T)
 {
 #pragma omp for schedule(static)
     for (int t = 0; t < T; t++)
         for (int n = 0; n < out; n++) {
             float factor = magnitude ? magnitude[n] / norm[n] : -1;
-            y[(size_t)t * ldy + n] += factor * z[(size_t)t * out + n];
+            result_set(y, t, n, result_element(y, t, n) + factor * z[(size_t)t * out + n]);
         }
 }
 
 /* dz = (g - less) * dy. */
-ALWAYS_INLINE void dora_scale(float *dz, const float *dy, int ldy, const float *magnitude, const float *norm,
-                              float less, int out, int T)
+ALWAYS_INLINE void dora_scale(float *dz, struct operand dy, const float *magnitude, const float *norm, float less,
+                              int out, int T)
 {
 #pragma omp for schedule(static)
     for (int t = 0; t < T; t++)
         for (int n = 0; n < out; n++)
-            dz[(size_t)t * out + n] = (magnitude[n] / norm[n] - less) * dy[(size_t)t * ldy + n];
+            dz[(size_t)t * out + n] = (magnitude[n] / norm[n] - less) * operand_element(dy, t, n);
 }
 
 /* dmagnitude [out] += sum over t of dy * z / norm. */
-ALWAYS_INLINE void dora_magnitude_bwd(float *dmagnitude, const float *dy, int ldy, const float *z, const float *norm,
-                                      int out, int T)
+ALWAYS_INLINE void dora_magnitude_bwd(float *dmagnitude, struct operand dy, const float *z, const float *norm, int out,
+                                      int T)
 {
 #pragma omp for schedule(static)
     for (int first = 0; first < out; first += VL) {
@@ -118,7 +127,7 @@ ALWAYS_INLINE void dora_magnitude_bwd(float *dmagnitude, const float *dy, int ld
         float sum[VL] = {0};
         for (int t = 0; t < T; t++)
             for (int n = 0; n < count; n++)
-                sum[n] += dy[(size_t)t * ldy + first + n] * z[(size_t)t * out + first + n];
+                sum[n] += operand_element(dy, t, first + n) * z[(size_t)t * out + first + n];
         for (int n = 0; n < count; n++)
             dmagnitude[first + n] += sum[n] / norm[first + n];
     }
@@ -126,114 +135,125 @@ ALWAYS_INLINE void dora_magnitude_bwd(float *dmagnitude, const float *dy, int ld
 
 //@   end
 //@ end
+//@ local function call(indent, name, ...) return wrap(indent .. name .. "(" .. table.concat({ ... }, ", ") .. ");") end
 //@ for _, l in ipairs(plan.loras) do
 //@   local lowest = l.name:find("_lowest$")
 //@   local symbol = "lora_" .. l.name
 //@   local fwd, bwd, decode, norm = symbol .. "_fwd", symbol .. "_bwd", symbol .. "_decode", "dora_" .. l.name .. "_norm"
 //@   local drop = l.dropout > 0
-//@   local scratch = drop and ", float *dropped" or ""
+//@   local scratch = drop and ", " .. x_type .. " *dropped" or ""
 //@   local random = drop and ", const struct dropout *dropout" or ""
 //@   local z = l.dora and ", float *z" or ""
 //@   local weight = l.dora and ", const weight_t *w, const float *magnitude, const float *norm" or ""
 //@   local norms = l.dora and ", const float *magnitude, const float *norm" or ""
-//@   local seen = drop and "seen" or "x"
-//@   local sent = l.dora and "dz" or "dy"
-//@   local sent_stride = l.dora and l.out_name or "ldy"
+//@   local input, output, rank, scaling = l.in_name, l.out_name, l.r_name, l.scaling_name
+//@   local x = "const " .. x_type .. " *x"
+//@   local seen = from[x_type] .. "(" .. (drop and "seen" or "x") .. ", " .. input .. ")"
+//@   local y, dy = into[l.y_type] .. "(y, ldy)", from[l.y_type] .. "(dy, ldy)"
+//@   local sent = l.dora and "floats(dz, " .. output .. ")" or dy
+//@   local a, bt, w = "floats(a, " .. input .. ")", "floats(bt, " .. output .. ")", "stored(w, " .. input .. ")"
+//@   local bytes = size[x_type] * l["in"] + 2 * size[l.y_type] * l.out + 4 * l.r
 //@   if not lowest then
-/* r = $(l.r_name) beside W [$(l.out_name)][$(l.in_name)]: $(comma(2 * l.r * (l["in"] + l.out))) FLOP and $(comma(4 * (l["in"] + 2 * l.out + l.r))) bytes a token$(l.dora and ", and W's again" or ""). */
-$(wrap("NOINLINE void " .. fwd .. "(float *y, int ldy, float *u" .. z .. ", const float *x" .. scratch .. ", const float *a, const float *bt" .. weight .. random .. ", int T)"))
+/* r = $(l.r_name) beside W [$(l.out_name)][$(l.in_name)]: $(comma(2 * l.r * (l["in"] + l.out))) FLOP and $(comma(bytes)) bytes a token$(l.dora and ", and W's again" or ""). */
+$(wrap("NOINLINE void " .. fwd .. "(" .. l.y_type .. " *y, int ldy, float *u" .. z .. ", " .. x .. scratch .. ", const float *a, const float *bt" .. weight .. random .. ", int T)"))
 {
-    const struct operand right_a = {a, $(l.in_name), true, false}, right_bt = {bt, $(l.out_name), false, false};
 //@     if drop then
-    const float *seen = x;
+    const $(x_type) *seen = x;
     if (dropout->active) {
-        dropout_rows(dropped, x, dropout, $(l.in_name), DROPOUT_THRESHOLD, false, T);
+        dropout_rows(dropped, x, dropout, $(input), DROPOUT_THRESHOLD, T);
         seen = dropped;
     }
 //@     end
-    matmul_nt(u, $(l.r_name), $(seen), $(l.in_name), right_a, T, $(l.r_name), $(l.in_name), $(l.scaling_name), false, NULL, NULL);
+$(call("    ", "matmul_nt", "to_floats(u, " .. rank .. ")", seen, a, "T", rank, input, scaling, "false", "NULL", "NULL"))
 //@     if l.dora then
-    const struct operand right_w = {w, $(l.in_name), true, true};
-    matmul_nt(z, $(l.out_name), $(seen), $(l.in_name), right_w, T, $(l.out_name), $(l.in_name), 1, false, NULL, NULL);
-    dora_add(y, ldy, z, NULL, NULL, $(l.out_name), T);
-    matmul_nn(z, $(l.out_name), u, $(l.r_name), right_bt, T, $(l.out_name), $(l.r_name), 1, true);
-    dora_add(y, ldy, z, magnitude, norm, $(l.out_name), T);
+$(call("    ", "matmul_nt", "to_floats(z, " .. output .. ")", seen, w, "T", output, input, 1, "false", "NULL", "NULL"))
+    dora_add($(y), z, NULL, NULL, $(output), T);
+$(call("    ", "matmul_nn", "to_floats(z, " .. output .. ")", "floats(u, " .. rank .. ")", bt, "T", output, rank, 1, "true"))
+    dora_add($(y), z, magnitude, norm, $(output), T);
 //@     else
-    matmul_nn(y, ldy, u, $(l.r_name), right_bt, T, $(l.out_name), $(l.r_name), 1, true);
+$(call("    ", "matmul_nn", y, "floats(u, " .. rank .. ")", bt, "T", output, rank, 1, "true"))
 //@     end
 }
 
 //@   end
-//@   local dx = l.input_gradient and "float *dx, " or ""
+//@   local dx = l.input_gradient and l.dx_type .. " *dx, " or ""
 //@   local dmagnitude = l.dora and ", float *dmagnitude" or ""
 //@   local kept = l.dora and ", const float *z" or ""
 //@   local dz = l.dora and ", float *dz" or ""
-/* $(comma(2 * l.r * ((l.input_gradient and 2 or 1) * l["in"] + 2 * l.out))) FLOP and $(comma(4 * ((l.input_gradient and 3 or 1) * l["in"] + l.out + 2 * l.r))) bytes a token$(l.input_gradient and "" or ": nothing below needs dx")$(l.dora and "; W's own product is needed for dx alone" or ""). */
-$(wrap("NOINLINE void " .. bwd .. "(" .. dx .. "float *da, float *dbt" .. dmagnitude .. ", const float *dy, int ldy, const float *u" .. kept .. ", const float *x" .. scratch .. (l.input_gradient and ", const float *a" or "") .. ", const float *bt, float *du" .. dz .. (l.input_gradient and weight or norms) .. random .. ", int T)"))
+//@   local back = size[x_type] * l["in"] + (l.input_gradient and 2 * size[l.dx_type] * l["in"] or 0) + size[l.y_type] * l.out + 8 * l.r
+/* $(comma(2 * l.r * ((l.input_gradient and 2 or 1) * l["in"] + 2 * l.out))) FLOP and $(comma(back)) bytes a token$(l.input_gradient and "" or ": nothing below needs dx")$(l.dora and "; W's own product is needed for dx alone" or ""). */
+$(wrap("NOINLINE void " .. bwd .. "(" .. dx .. "float *da, float *dbt" .. dmagnitude .. ", const " .. l.y_type .. " *dy, int ldy, const float *u" .. kept .. ", " .. x .. scratch .. (l.input_gradient and ", const float *a" or "") .. ", const float *bt, float *du" .. dz .. (l.input_gradient and weight or norms) .. random .. ", int T)"))
 {
-    const struct operand right_b = {bt, $(l.out_name), true, false};
 //@   if l.dora then
-    dora_magnitude_bwd(dmagnitude, dy, ldy, z, norm, $(l.out_name), T);
-    dora_scale(dz, dy, ldy, magnitude, norm, 0, $(l.out_name), T);
+    dora_magnitude_bwd(dmagnitude, $(dy), z, norm, $(output), T);
+    dora_scale(dz, $(dy), magnitude, norm, 0, $(output), T);
 //@   end
-    matmul_tn(dbt, $(l.out_name), u, $(l.r_name), $(sent), $(sent_stride), $(l.r_name), $(l.out_name), T, 1, true);
-    matmul_nt(du, $(l.r_name), $(sent), $(sent_stride), right_b, T, $(l.r_name), $(l.out_name), $(l.scaling_name), false, NULL, NULL);
+$(call("    ", "matmul_tn", "to_floats(dbt, " .. output .. ")", "floats(u, " .. rank .. ")", sent, rank, output, "T", 1, "true"))
+$(call("    ", "matmul_nt", "to_floats(du, " .. rank .. ")", sent, bt, "T", rank, output, scaling, "false", "NULL", "NULL"))
 //@   if drop then
-    const float *seen = x;
+    const $(x_type) *seen = x;
     if (dropout->active) {
-        dropout_rows(dropped, x, dropout, $(l.in_name), DROPOUT_THRESHOLD, false, T);
+        dropout_rows(dropped, x, dropout, $(input), DROPOUT_THRESHOLD, T);
         seen = dropped;
     }
 //@   end
-    matmul_tn(da, $(l.in_name), du, $(l.r_name), $(seen), $(l.in_name), $(l.r_name), $(l.in_name), T, 1, true);
+$(call("    ", "matmul_tn", "to_floats(da, " .. input .. ")", "floats(du, " .. rank .. ")", seen, rank, input, "T", 1, "true"))
 //@   if l.input_gradient then
-    const struct operand right_a = {a, $(l.in_name), false, false};
 //@     if l.dora then
-    const struct operand right_w = {w, $(l.in_name), false, true};
-    dora_scale(dz, dy, ldy, magnitude, norm, 1, $(l.out_name), T);
+    dora_scale(dz, $(dy), magnitude, norm, 1, $(output), T);
 //@     end
 //@     if drop then
     if (dropout->active) {
-        matmul_nn(dropped, $(l.in_name), du, $(l.r_name), right_a, T, $(l.in_name), $(l.r_name), 1, false);
+$(call("        ", "matmul_nn", into[x_type] .. "(dropped, " .. input .. ")", "floats(du, " .. rank .. ")", a, "T", input, rank, 1, "false"))
 //@       if l.dora then
-        matmul_nn(dropped, $(l.in_name), dz, $(l.out_name), right_w, T, $(l.in_name), $(l.out_name), 1, true);
+$(call("        ", "matmul_nn", into[x_type] .. "(dropped, " .. input .. ")", "floats(dz, " .. output .. ")", w, "T", input, output, 1, "true"))
 //@       end
-        dropout_rows(dx, dropped, dropout, $(l.in_name), DROPOUT_THRESHOLD, true, T);
+        dropout_add_$(l.dx_type == "float" and "floats" or "bfloat16s")(dx, dropped, dropout, $(input), DROPOUT_THRESHOLD, T);
         return;
     }
 //@     end
-    matmul_nn(dx, $(l.in_name), du, $(l.r_name), right_a, T, $(l.in_name), $(l.r_name), 1, true);
+$(call("    ", "matmul_nn", into[l.dx_type] .. "(dx, " .. input .. ")", "floats(du, " .. rank .. ")", a, "T", input, rank, 1, "true"))
 //@     if l.dora then
-    matmul_nn(dx, $(l.in_name), dz, $(l.out_name), right_w, T, $(l.in_name), $(l.out_name), 1, true);
+$(call("    ", "matmul_nn", into[l.dx_type] .. "(dx, " .. input .. ")", "floats(dz, " .. output .. ")", w, "T", input, output, 1, "true"))
 //@     end
 //@   end
 }
 
 //@   if not lowest then
 /* y [M] rows += the adapter's part for x [M][$(l.in_name)], M from 1 to DECODE_ROWS. */
-$(wrap("static void " .. decode .. "(float *y, int ldy, const float *x, const float *a, const float *bt" .. weight .. ", int M)"))
+$(wrap("static void " .. decode .. "(" .. l.y_type .. " *y, int ldy, " .. x .. ", const float *a, const float *bt" .. weight .. ", int M)"))
 {
     float u[DECODE_ROWS * $(l.r_name)];
+    const struct operand rows = $(from[x_type])(x, $(input));
+    const struct result to = $(y);
     const int threads = omp_get_num_threads();
-    lora_decode_inner(u, x, a, $(l.scaling_name), $(l.in_name), $(l.r_name), M);
+    lora_decode_inner(u, rows, a, $(scaling), $(input), $(rank), M);
 #pragma omp for schedule(static)
     for (int part = 0; part < threads; part++) {
-        int first = (int)((int64_t)$(l.out_name) * part / threads);
-        int last = (int)((int64_t)$(l.out_name) * (part + 1) / threads);
+        int first = (int)((int64_t)$(output) * part / threads);
+        int last = (int)((int64_t)$(output) * (part + 1) / threads);
         for (int m = 0; m < M; m++) {
 //@     if l.dora then
             for (int n = first; n < last; n++) {
-                const struct operand row = {w + (size_t)n * $(l.in_name), $(l.in_name), true, true};
+                const struct operand row = {w + (size_t)n * $(input), $(input), true, true};
+                struct operand of_x = rows;
                 float base, update = 0;
-                decode_rows(&base, 0, x + (size_t)m * $(l.in_name), row, 0, $(l.in_name), 1, 1);
-                for (int j = 0; j < $(l.r_name); j++)
-                    update += u[m * $(l.r_name) + j] * bt[(size_t)j * $(l.out_name) + n];
-                y[(size_t)m * ldy + n] += magnitude[n] / norm[n] * (base + update) - base;
+                of_x.data = x + (size_t)m * $(input);
+                decode_rows((struct decode_end){to_floats(&base, 0), NULL, NULL}, of_x, row, 0, $(input), 1, 1);
+                for (int j = 0; j < $(rank); j++)
+                    update += u[m * $(rank) + j] * bt[(size_t)j * $(output) + n];
+                result_set(to, m, n, result_element(to, m, n) + magnitude[n] / norm[n] * (base + update) - base);
             }
 //@     else
-            for (int j = 0; j < $(l.r_name); j++)
-                for (int n = first; n < last; n++)
-                    y[(size_t)m * ldy + n] += u[m * $(l.r_name) + j] * bt[(size_t)j * $(l.out_name) + n];
+            for (int n = first; n < last; n += LORA_DECODE_COLUMNS) {
+                const int count = last - n < LORA_DECODE_COLUMNS ? last - n : LORA_DECODE_COLUMNS;
+                float update[LORA_DECODE_COLUMNS] = {0};
+                for (int j = 0; j < $(rank); j++)
+                    for (int i = 0; i < count; i++)
+                        update[i] += u[m * $(rank) + j] * bt[(size_t)j * $(output) + n + i];
+                for (int i = 0; i < count; i++)
+                    result_set(to, m, n + i, result_element(to, m, n + i) + update[i]);
+            }
 //@     end
         }
     }

@@ -1,3 +1,4 @@
+//@ local narrow = plan.weight_dtype == "bf16"
 /* Matrix products. First the core that every product of the model is an instance of, then the products themselves.
  *
  * C [M][N] = alpha * A B, three ways of storing A and B:
@@ -58,106 +59,112 @@ ALWAYS_INLINE void matmul(struct product p)
     }
 }
 
-/* The five forms that there are, each compiled once for all sizes: what is fixed are the ways through packing. */
-NOINLINE void matmul_nt_weights(struct product p)
+//@ local forms = { nt = { { false, false } }, nn = { { false, false } }, tn = { { false, false } } }
+//@ if plan.weight_dtype == "f16" then
+//@   forms.nt = { { false, true }, { false, false } }
+//@   forms.nn = forms.nt
+//@ elseif narrow then
+//@   forms.nt = { { true, true }, { true, false }, { false, false } }
+//@   forms.nn = { { true, true }, { false, true }, { false, false } }
+//@   forms.tn = { { false, true }, { false, false } }
+//@ end
+//@ local function form_name(kind, form)
+//@   if plan.weight_dtype == "f32" then return "matmul_" .. kind .. "_floats" end
+//@   local names = { [true] = "stored", [false] = "floats" }
+//@   return "matmul_" .. kind .. "_" .. names[form[1]] .. "_" .. names[form[2]]
+//@ end
+/* The forms that there are, each compiled once for all sizes: what is fixed are the ways through packing. */
+//@ for _, kind in ipairs { "nt", "nn", "tn" } do
+//@   for _, form in ipairs(forms[kind]) do
+NOINLINE void $(form_name(kind, form))(struct product p)
 {
-    p.a.transposed = p.a.weights = false, p.b.transposed = true, p.b.weights = true;
+    p.a.transposed = $(kind == "tn"), p.b.transposed = $(kind == "nt");
+//@     if plan.weight_dtype ~= "f32" then
+    p.a.stored = $(form[1]), p.b.stored = $(form[2]);
+//@     end
     matmul(p);
 }
 
-NOINLINE void matmul_nt_floats(struct product p)
+//@   end
+//@ end
+//@ local headers = {
+//@   nt = "/* C [M][N] = alpha A [M][K] B^T (+ bias) (+ residual), B [N][K]. */",
+//@   nn = "/* C [M][N] = alpha A [M][K] B, B [K][N]. */",
+//@   tn = "/* C [M][N] = alpha A^T B, A [K][M], B [K][N]: a sum over K tokens, in blocks of BLOCK_K whatever their number. */",
+//@ }
+//@ for _, kind in ipairs { "nt", "nn", "tn" } do
+//@   local extra = kind == "nt" and ", const float *bias, const float *residual" or ""
+//@   local given = kind == "nt" and "bias, residual" or "NULL, NULL"
+//@   local block = kind == "tn" and "BLOCK_K" or narrow and "even_block(K, c.stored ? WHOLE_K : BLOCK_K, TILE_K)" or "even_block(K, BLOCK_K, TILE_K)"
+$(headers[kind])
+$(wrap("ALWAYS_INLINE void matmul_" .. kind .. "(struct result c, struct operand a, struct operand b, int M, int N, int K, float alpha, bool accumulate" .. extra .. ")"))
 {
-    p.a.transposed = p.a.weights = false, p.b.transposed = true, p.b.weights = false;
-    matmul(p);
+//@   if narrow and kind ~= "tn" then
+    const int block_k = even_block(K, c.stored ? WHOLE_K : BLOCK_K, TILE_K);
+//@   end
+    const struct product p = {c, a, b, M, N, K, $(narrow and kind ~= "tn" and "block_k" or block), alpha, accumulate, $(given)};
+//@   local list, otherwise = forms[kind], ""
+//@   for i, form in ipairs(list) do
+//@     local condition = {}
+//@     if form[1] then condition[1] = "a.stored" end
+//@     if form[2] then condition[#condition + 1] = "b.stored" end
+//@     if i < #list then
+    $(otherwise)if ($(table.concat(condition, " && ")))
+        $(form_name(kind, form))(p);
+//@       otherwise = "else "
+//@     elseif i > 1 then
+    else
+        $(form_name(kind, form))(p);
+//@     else
+    $(form_name(kind, form))(p);
+//@     end
+//@   end
 }
 
-NOINLINE void matmul_nn_weights(struct product p)
-{
-    p.a.transposed = p.a.weights = false, p.b.transposed = false, p.b.weights = true;
-    matmul(p);
-}
-
-NOINLINE void matmul_nn_floats(struct product p)
-{
-    p.a.transposed = p.a.weights = false, p.b.transposed = false, p.b.weights = false;
-    matmul(p);
-}
-
-NOINLINE void matmul_tn_floats(struct product p)
-{
-    p.a.transposed = true, p.a.weights = false, p.b.transposed = false, p.b.weights = false;
-    matmul(p);
-}
-
-/* C [M][N] = alpha A [M][K] B^T (+ bias) (+ residual), B [N][K]. */
-static inline void matmul_nt(float *c, int c_stride, const float *a, int a_stride, struct operand b, int M, int N,
-                             int K, float alpha, bool accumulate, const float *bias, const float *residual)
-{
-    const struct operand left = {a, a_stride, false, false};
-    const struct product p = {c,     c_stride,   left, b,       M, N, K, even_block(K, BLOCK_K, TILE_K),
-                              alpha, accumulate, bias, residual};
-    (b.weights ? matmul_nt_weights : matmul_nt_floats)(p);
-}
-
-/* C [M][N] = alpha A [M][K] B, B [K][N]. */
-static inline void matmul_nn(float *c, int c_stride, const float *a, int a_stride, struct operand b, int M, int N,
-                             int K, float alpha, bool accumulate)
-{
-    const struct operand left = {a, a_stride, false, false};
-    const struct product p = {c,     c_stride,   left, b,   M, N, K, even_block(K, BLOCK_K, TILE_K),
-                              alpha, accumulate, NULL, NULL};
-    (b.weights ? matmul_nn_weights : matmul_nn_floats)(p);
-}
-
-/* C [M][N] = alpha A^T B, A [K][M], B [K][N]: a sum over K tokens, in blocks of BLOCK_K whatever their number. */
-static inline void matmul_tn(float *c, int c_stride, const float *a, int a_stride, const float *b, int b_stride, int M,
-                             int N, int K, float alpha, bool accumulate)
-{
-    const struct operand left = {a, a_stride, true, false}, right = {b, b_stride, false, false};
-    matmul_tn_floats((struct product){c, c_stride, left, right, M, N, K, BLOCK_K, alpha, accumulate, NULL, NULL});
-}
-
+//@ end
 /* ---- this model's products ---- */
 
+//@ local x_type = narrow and "bfloat16_t" or "float"
+//@ local into = { float = "to_floats", bfloat16_t = "to_bfloat16s" }
+//@ local from = { float = "floats", bfloat16_t = "stored" }
+//@ local size = { float = 4, bfloat16_t = 2 }
 //@ for _, p in ipairs(plan.products) do
 //@   local symbol = "matmul_" .. p.name
 //@   local fwd, bwd, dw, decode = symbol .. "_fwd", symbol .. "_bwd", symbol .. "_dw", symbol .. "_decode"
 //@   local type = p.weight_gradient and "float" or "weight_t"
-//@   local weights = not p.weight_gradient
+//@   local weights = p.weight_gradient and "floats" or "stored"
 //@   local weight_bytes = (p.weight_gradient or plan.weight_dtype == "f32") and 4 or 2
 //@   local decode_kind = p.weight_gradient and "decode_floats" or "decode_weights"
 //@   local extra = (p.bias and ", const float *bias" or "") .. (p.residual and ", const float *residual" or "")
 //@   local given = (p.bias and "bias" or "NULL") .. ", " .. (p.residual and "residual" or "NULL")
 //@   local plus = (p.bias and " + bias" or "") .. (p.residual and " + residual" or "")
 /* y [T][$(p.N_name)] = x [T][$(p.K_name)] W^T$(plus), W [$(p.N_name)][$(p.K_name)]; $(comma(p.flops)) FLOP
- * and $(comma(4 * (p.N + p.K))) bytes a token beside W's $(comma(p.N * p.K * weight_bytes)): bound by arithmetic from some tens of tokens on, by reading W below. */
-NOINLINE void $(fwd)(float *y, const float *x, const $(type) *w$(extra), int T)
+ * and $(comma(size[p.y_type] * p.N + size[x_type] * p.K)) bytes a token beside W's $(comma(p.N * p.K * weight_bytes)): bound by arithmetic from some tens of tokens on, by reading W below. */
+$(wrap("NOINLINE void " .. fwd .. "(" .. p.y_type .. " *y, const " .. x_type .. " *x, const " .. type .. " *w" .. extra .. ", int T)"))
 {
-    const struct operand weights = {w, $(p.K_name), true, $(weights)};
-    matmul_nt(y, $(p.N_name), x, $(p.K_name), weights, T, $(p.N_name), $(p.K_name), 1, false, $(given));
+$(wrap("    matmul_nt(" .. into[p.y_type] .. "(y, " .. p.N_name .. "), " .. from[x_type] .. "(x, " .. p.K_name .. "), " .. weights .. "(w, " .. p.K_name .. "), T, " .. p.N_name .. ", " .. p.K_name .. ", 1, false, " .. given .. ");"))
 }
 
 //@   if p.backward then
 /* dx [T][$(p.K_name)] = dy [T][$(p.N_name)] W; FLOP and bytes are those of y. */
-NOINLINE void $(bwd)(float *dx, const float *dy, const $(type) *w, int T)
+$(wrap("NOINLINE void " .. bwd .. "(" .. p.dx_type .. " *dx, const " .. p.y_type .. " *dy, const " .. type .. " *w, int T)"))
 {
-    const struct operand weights = {w, $(p.K_name), false, $(weights)};
-    matmul_nn(dx, $(p.K_name), dy, $(p.N_name), weights, T, $(p.K_name), $(p.N_name), 1, false);
+$(wrap("    matmul_nn(" .. into[p.dx_type] .. "(dx, " .. p.K_name .. "), " .. from[p.y_type] .. "(dy, " .. p.N_name .. "), " .. weights .. "(w, " .. p.K_name .. "), T, " .. p.K_name .. ", " .. p.N_name .. ", 1, false);"))
 }
 
 //@   end
 //@   if p.weight_gradient then
 /* dW [$(p.N_name)][$(p.K_name)] += dy^T x; $(comma(p.flops)) FLOP a token. */
-NOINLINE void $(dw)(float *dw, const float *dy, const float *x, int T)
+NOINLINE void $(dw)(float *dw, const float *dy, const $(x_type) *x, int T)
 {
-    matmul_tn(dw, $(p.K_name), dy, $(p.N_name), x, $(p.K_name), $(p.N_name), $(p.K_name), T, 1, true);
+$(wrap("    matmul_tn(to_floats(dw, " .. p.K_name .. "), floats(dy, " .. p.N_name .. "), " .. from[x_type] .. "(x, " .. p.K_name .. "), " .. p.N_name .. ", " .. p.K_name .. ", T, 1, true);"))
 }
 
 //@   end
 /* y [M][$(p.N_name)] = x [M][$(p.K_name)] W^T$(plus) for M from 1 to DECODE_ROWS rows: reads W once, bound by that. */
-static void $(decode)(float *y, const float *x, const $(type) *w$(extra), int M)
+$(wrap("static void " .. decode .. "(" .. p.y_type .. " *y, const " .. x_type .. " *x, const " .. type .. " *w" .. extra .. ", int M)"))
 {
-    $(decode_kind)(y, x, w, $(given), M, $(p.N_name), $(p.K_name));
+$(wrap("    " .. decode_kind .. "(" .. into[p.y_type] .. "(y, " .. p.N_name .. "), " .. from[x_type] .. "(x, " .. p.K_name .. "), w, " .. given .. ", M, " .. p.N_name .. ", " .. p.K_name .. ");"))
 }
 
 //@ end

@@ -1,3 +1,7 @@
+//@ local narrow = plan.weight_dtype == "bf16"
+//@ local x_type = narrow and "bfloat16_t" or "float"
+//@ local function load(element) return narrow and "bfloat16_to_float(" .. element .. ")" or element end
+//@ local function store(value) return narrow and "float_to_bfloat16(" .. value .. ")" or value end
 /* RMSNorm (Zhang and Sennrich 2019): y = x * rstd * weight, rstd = 1 / sqrt(mean(x^2) + $(plan.model.rms_norm_eps)).
  *
  * Rows are tokens and are shared out among the threads; sums run in float over vector lanes in a fixed order. Memory-bound: per
@@ -36,7 +40,7 @@ ALWAYS_INLINE void norm_vector_bwd(float *dx, const float *base, const float *dy
 }
 
 /* y [T][HIDDEN], rstd [T] (kept for the backward pass; NULL: not wanted), x [T][HIDDEN], weight [HIDDEN]. */
-static void rmsnorm_fwd(float *y, float *rstd, const float *x, const float *weight, int T)
+static void rmsnorm_fwd($(x_type) *y, float *rstd, const float *x, const float *weight, int T)
 {
 #pragma omp for schedule(static)
     for (int t = 0; t < T; t++) {
@@ -46,7 +50,7 @@ static void rmsnorm_fwd(float *y, float *rstd, const float *x, const float *weig
             rstd[t] = scale;
 #pragma omp simd
         for (int i = 0; i < HIDDEN; i++)
-            y[(size_t)t * HIDDEN + i] = row[i] * scale * weight[i];
+            y[(size_t)t * HIDDEN + i] = $(store("row[i] * scale * weight[i]"));
     }
 }
 
@@ -62,24 +66,47 @@ static void rmsnorm_bwd(float *dx, const float *dy, const float *x, const float 
 }
 
 //@ if plan.model.qk_norm then
+//@   if narrow then
+/* One head's vector. */
+ALWAYS_INLINE void head_load(float *to, const bfloat16_t *from)
+{
+#pragma omp simd
+    for (int i = 0; i < HEAD_DIM; i++)
+        to[i] = bfloat16_to_float(from[i]);
+}
+
+ALWAYS_INLINE void head_store(bfloat16_t *to, const float *from)
+{
+#pragma omp simd
+    for (int i = 0; i < HEAD_DIM; i++)
+        to[i] = float_to_bfloat16(from[i]);
+}
+
+//@   end
 /* The same over each head of q and of k, as Qwen3 does; v is copied. y, qkv [T][QKV]; rstd [T][HEADS + KV_HEADS] or NULL;
  * weights [HEAD_DIM]. */
-static void head_norm_fwd(float *y, float *rstd, const float *qkv, const float *q_weight, const float *k_weight, int T)
+$(wrap("static void head_norm_fwd(" .. x_type .. " *y, float *rstd, const " .. x_type .. " *qkv, const float *q_weight, const float *k_weight, int T)"))
 {
 #pragma omp for schedule(static)
     for (int t = 0; t < T; t++) {
-        const float *from = qkv + (size_t)t * QKV;
-        float *to = y + (size_t)t * QKV;
+        const $(x_type) *from = qkv + (size_t)t * QKV;
+        $(x_type) *to = y + (size_t)t * QKV;
         for (int h = 0; h < HEADS + KV_HEADS; h++) {
             const float *weight = h < HEADS ? q_weight : k_weight;
-            float scale = root_mean_square_inverse(from + h * HEAD_DIM, HEAD_DIM);
+//@   if narrow then
+            float head[HEAD_DIM];
+            head_load(head, from + h * HEAD_DIM);
+//@   else
+            const float *head = from + h * HEAD_DIM;
+//@   end
+            float scale = root_mean_square_inverse(head, HEAD_DIM);
             if (rstd)
                 rstd[(size_t)t * (HEADS + KV_HEADS) + h] = scale;
 #pragma omp simd
             for (int i = 0; i < HEAD_DIM; i++)
-                to[h * HEAD_DIM + i] = from[h * HEAD_DIM + i] * scale * weight[i];
+                to[h * HEAD_DIM + i] = $(store("head[i] * scale * weight[i]"));
         }
-        memcpy(to + Q_WIDTH + KV_WIDTH, from + Q_WIDTH + KV_WIDTH, KV_WIDTH * sizeof(float));
+        memcpy(to + Q_WIDTH + KV_WIDTH, from + Q_WIDTH + KV_WIDTH, KV_WIDTH * sizeof *to);
     }
 }
 
@@ -89,14 +116,23 @@ static void head_norm_fwd(float *y, float *rstd, const float *qkv, const float *
 //@     local weights = (variant.q and ", const float *q_weight" or "") .. (variant.k and ", const float *k_weight" or "")
 //@     local weight = variant.q and variant.k and "h < HEADS ? q_weight : k_weight" or variant.q and "q_weight" or "k_weight"
 /* In place: dqkv [T][QKV] comes as the gradient of the normed $(which) and leaves as that of qkv, the norm's input. */
-$(wrap("static void " .. variant.symbol .. "(float *dqkv, const float *qkv, const float *rstd" .. weights .. ", int T)"))
+$(wrap("static void " .. variant.symbol .. "(" .. x_type .. " *dqkv, const " .. x_type .. " *qkv, const float *rstd" .. weights .. ", int T)"))
 {
 #pragma omp for schedule(static)
     for (int t = 0; t < T; t++)
         for (int h = $(first); h < $(last); h++) {
             size_t at = (size_t)t * QKV + (size_t)h * HEAD_DIM;
+//@     if narrow then
+            float head[HEAD_DIM], gradient[HEAD_DIM];
+            head_load(head, qkv + at);
+            head_load(gradient, dqkv + at);
+            norm_vector_bwd(gradient, NULL, gradient, head, rstd[(size_t)t * (HEADS + KV_HEADS) + h],
+                            $(weight), HEAD_DIM);
+            head_store(dqkv + at, gradient);
+//@     else
             norm_vector_bwd(dqkv + at, NULL, dqkv + at, qkv + at, rstd[(size_t)t * (HEADS + KV_HEADS) + h],
                             $(weight), HEAD_DIM);
+//@     end
         }
 }
 

@@ -1,3 +1,6 @@
+//@ local narrow = plan.weight_dtype == "bf16"
+//@ local rounding = narrow and " + RESULT_ROUNDING" or ""
+//@ local function into(name) return narrow and name or "c->" .. name end
 /* Checks of attention.h and attention_backward.h: forward, backward and generation against the reference, with and without a window,
  * over segments that begin and end inside blocks, and the same bits with one thread.
  */
@@ -50,7 +53,7 @@ static double attention_lse_limit(const struct attention_case *c)
 /* out sums over T keys, by weights that are rounded where operands are. */
 static double attention_fwd_limit(const struct attention_case *c)
 {
-    return attention_lse_limit(c) + 2 * OPERAND_ROUNDING;
+    return attention_lse_limit(c) + 2 * OPERAND_ROUNDING$(rounding);
 }
 
 //@ if #plan.gradients.attention > 0 then
@@ -58,14 +61,22 @@ static double attention_fwd_limit(const struct attention_case *c)
  * takes nearly all of a row, dp - delta cancels, and what stays of them is their rounding errors: delta's too, which comes from out. */
 static double attention_bwd_limit(const struct attention_case *c)
 {
-    return reference_limit((double)c->T * GROUP, 8 + 4 * sqrt(3 * HEAD_DIM)) + 8 * OPERAND_ROUNDING;
+    return reference_limit((double)c->T * GROUP, 8 + 4 * sqrt(3 * HEAD_DIM)) + 8 * OPERAND_ROUNDING$(narrow and " +\n           8 * RESULT_ROUNDING" or "");
 }
 //@ end
 
 static void attention_run_fwd(struct attention_case *c, int threads)
 {
+//@ if narrow then
+    const size_t T = c->T;
+    bfloat16_t *qkv = selftest_narrow(c->qkv, T * QKV), *out = selftest_narrow(c->out, T * Q_WIDTH);
+//@ end
 #pragma omp parallel num_threads(threads)
-    attention_fwd(c->out, c->lse, c->qkv, c->segments, c->window);
+    attention_fwd($(into "out"), c->lse, $(into "qkv"), c->segments, c->window);
+//@ if narrow then
+    selftest_take(c->out, out, T * Q_WIDTH);
+    free(qkv);
+//@ end
 }
 
 static void check_attention_fwd(struct selftest *s, struct attention_case *c)
@@ -88,9 +99,23 @@ static void check_attention_fwd(struct selftest *s, struct attention_case *c)
 
 //@ for _, a in ipairs(plan.gradients.attention) do
 //@   local turned = a.q or a.k
-static void run_$(a.symbol)(struct attention_case *c)
+static void run_$(a.symbol)(struct attention_case *c, int threads)
 {
-$(wrap("    " .. a.symbol .. "(c->dqkv, " .. (turned and "c->delta, " or "") .. "c->dout, " .. (turned and "c->out, " or "") .. "c->lse, c->qkv, c->segments, c->window);"))
+//@   if narrow then
+    const size_t T = c->T;
+    bfloat16_t *qkv = selftest_narrow(c->qkv, T * QKV), *dqkv = selftest_narrow(c->dqkv, T * QKV);
+    bfloat16_t *dout = selftest_narrow(c->dout, T * Q_WIDTH)$(turned and ", *out = selftest_narrow(c->out, T * Q_WIDTH)" or "");
+//@   end
+#pragma omp parallel num_threads(threads)
+$(wrap("    " .. a.symbol .. "(" .. into "dqkv" .. ", " .. (turned and "c->delta, " or "") .. into "dout" .. ", " .. (turned and into "out" .. ", " or "") .. "c->lse, " .. into "qkv" .. ", c->segments, c->window);"))
+//@   if narrow then
+    selftest_take(c->dqkv, dqkv, T * QKV);
+    free(qkv);
+    free(dout);
+//@     if turned then
+    free(out);
+//@     end
+//@   end
 }
 
 //@ end
@@ -98,7 +123,7 @@ $(wrap("    " .. a.symbol .. "(c->dqkv, " .. (turned and "c->delta, " or "") .. 
 /* A kernel of attention_backward.h, and what it computes. */
 struct attention_variant {
     const char *name;
-    void (*run)(struct attention_case *c);
+    void (*run)(struct attention_case *c, int threads);
     bool q, k, v;
 };
 
@@ -120,8 +145,7 @@ static void attention_run_bwd(struct attention_case *c, const struct attention_v
 {
     for (size_t i = 0; i < (size_t)c->T * QKV; i++)
         c->dqkv[i] = ATTENTION_UNTOUCHED;
-#pragma omp parallel num_threads(threads)
-    variant->run(c);
+    variant->run(c, threads);
 }
 
 static void check_attention_bwd(struct selftest *s, struct attention_case *c, const struct attention_variant *variant)
@@ -172,16 +196,26 @@ static void check_attention_extend(struct selftest *s, const struct attention_ca
 {
     static const int chunks[] = {1, 17, 1, 2};
     struct reference_segments segment = {1, (const int32_t[]){0, c->segments.starts[1]}, c->window};
-    int T = segment.starts[1];
-    float *k = selftest_floats((size_t)T * KV_WIDTH), *v = selftest_floats((size_t)T * KV_WIDTH);
-    double *out = selftest_doubles((size_t)T * Q_WIDTH);
+    const size_t T = c->segments.starts[1];
+//@ if narrow then
+    bfloat16_t *k = selftest_narrow(c->qkv, T * KV_WIDTH), *v = selftest_narrow(c->qkv, T * KV_WIDTH);
+    bfloat16_t *qkv = selftest_narrow(c->qkv, T * QKV), *to = selftest_narrow(c->out, T * Q_WIDTH);
+//@ else
+    float *k = selftest_floats(T * KV_WIDTH), *v = selftest_floats(T * KV_WIDTH), *to = c->out;
+    const float *qkv = c->qkv;
+//@ end
+    double *out = selftest_doubles(T * Q_WIDTH);
     reference_attention(out, NULL, c->wide_qkv, &segment, &selftest_heads);
-    for (int length = 0, chunk = 0, n; length < T; length += n, chunk++) {
-        n = attention_min(chunk < 4 ? chunks[chunk] : T, T - length);
+    for (int length = 0, chunk = 0, n; length < (int)T; length += n, chunk++) {
+        n = attention_min(chunk < 4 ? chunks[chunk] : (int)T, (int)T - length);
 #pragma omp parallel num_threads(s->threads)
-        attention_extend(c->out + (size_t)length * Q_WIDTH, k, v, c->qkv + (size_t)length * QKV, length, n, c->window);
+        attention_extend(to + (size_t)length * Q_WIDTH, k, v, qkv + (size_t)length * QKV, length, n, c->window);
     }
-    selftest_compare(s, "attention_extend", c->shape, c->out, out, (size_t)T * Q_WIDTH, attention_fwd_limit(c));
+//@ if narrow then
+    selftest_take(c->out, to, T * Q_WIDTH);
+    free(qkv);
+//@ end
+    selftest_compare(s, "attention_extend", c->shape, c->out, out, T * Q_WIDTH, attention_fwd_limit(c));
     free(k);
     free(v);
     free(out);

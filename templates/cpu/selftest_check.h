@@ -46,21 +46,51 @@ static float *selftest_random(struct selftest *s, size_t n, float range)
     return x;
 }
 
-/* The same for what goes into matrix products. */
-static float *selftest_operand(struct selftest *s, size_t n, float range)
-{
-    float *x = selftest_random(s, n, range);
 //@ if plan.weight_dtype ~= "f32" then
-    for (size_t i = 0; i < n; i++) { /* to what AMX, which takes $(plan.weight_dtype == "bf16" and "one bfloat16" or "two bfloat16") of it, takes as it is */
+/* Cuts n floats to what AMX, which takes $(plan.weight_dtype == "bf16" and "one bfloat16" or "two bfloat16") of each, takes as they are. */
+static void selftest_cut(float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
         uint32_t bits;
         memcpy(&bits, &x[i], sizeof bits);
         bits &= $(plan.weight_dtype == "bf16" and "0xffff0000u" or "0xffffff00u");
         memcpy(&x[i], &bits, sizeof bits);
     }
+}
+
+//@ end
+/* The same for what goes into $(plan.weight_dtype == "bf16" and "kernels as bfloat16 or into " or "")matrix products. */
+static float *selftest_operand(struct selftest *s, size_t n, float range)
+{
+    float *x = selftest_random(s, n, range);
+//@ if plan.weight_dtype ~= "f32" then
+    selftest_cut(x, n);
 //@ end
     return x;
 }
 
+//@ if plan.weight_dtype == "bf16" then
+/* What rounding to bfloat16 takes at most, relative to a result. */
+static const double RESULT_ROUNDING = 0x1p-8;
+
+/* Floats that bfloat16 holds, as kernels take them; free() them. */
+static bfloat16_t *selftest_narrow(const float *x, size_t n)
+{
+    bfloat16_t *y = allocate(n * sizeof *y, "selftest");
+    for (size_t i = 0; i < n; i++)
+        y[i] = float_to_bfloat16(x[i]);
+    return y;
+}
+
+/* Results as floats; frees `from`. */
+static void selftest_take(float *to, bfloat16_t *from, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] = bfloat16_to_float(from[i]);
+    free(from);
+}
+
+//@ end
 /* Zeroed; free() them. */
 static float *selftest_floats(size_t n)
 {

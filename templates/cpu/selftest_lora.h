@@ -1,3 +1,5 @@
+//@ local narrow = plan.weight_dtype == "bf16"
+//@ local x_type = narrow and "bfloat16_t" or "float"
 /* Checks of lora.h and dropout.h: every adapter kernel forward, backward and for few rows against the reference, with and without
  * dropout, y and dy being slices of wider rows; the same bits with one thread and for a row alone; the reference's own gradients
  * against finite differences.
@@ -29,15 +31,24 @@ enum { SELFTEST_STEP = 7, SELFTEST_MODULE = 19, MARGIN = 3 /* columns of y besid
 
 static const uint64_t SELFTEST_SEED = 0x123456789abcdef0u;
 
+/* What results hold before a kernel adds to them. */
+static void lora_fill(float *x, size_t n, uint64_t seed)
+{
+    reference_fill_float(x, n, 1, seed);
+//@ if narrow then
+    selftest_cut(x, n);
+//@ end
+}
+
 /* The results as they are before a kernel: y and gradients hold values, which kernels add to. */
 static void lora_case_reset(struct lora_case *c)
 {
-    reference_fill_float(c->y, (size_t)c->T * c->ldy, 1, 101);
-    reference_fill_float(c->dx, (size_t)c->T * c->in, 1, 102);
-    reference_fill_float(c->da, (size_t)c->r * c->in, 1, 103);
-    reference_fill_float(c->dbt, (size_t)c->r * c->out, 1, 104);
+    lora_fill(c->y, (size_t)c->T * c->ldy, 101);
+    lora_fill(c->dx, (size_t)c->T * c->in, 102);
+    lora_fill(c->da, (size_t)c->r * c->in, 103);
+    lora_fill(c->dbt, (size_t)c->r * c->out, 104);
 //@ if plan.dora then
-    reference_fill_float(c->dmagnitude, c->out, 1, 105);
+    lora_fill(c->dmagnitude, c->out, 105);
 //@ end
 }
 
@@ -121,7 +132,7 @@ static void check_added(struct selftest *s, const char *kernel, const char *shap
                         uint64_t before, size_t n, double limit)
 {
     float *base = selftest_floats(n);
-    reference_fill_float(base, n, 1, before);
+    lora_fill(base, n, before);
     for (size_t i = 0; i < n; i++)
         expected[i] += base[i];
     selftest_compare(s, kernel, shape, found, expected, n, limit);
@@ -129,10 +140,10 @@ static void check_added(struct selftest *s, const char *kernel, const char *shap
 }
 
 /* Products follow each other: by A, by B, with DoRA by W as well. Where operands are rounded, a product is off by two roundings, and a
- * sum in which few large products cancel by some times as much of its own size. */
+ * sum in which few large products cancel by some times as much of its own size.$(narrow and " What lies behind dropout, and results, are\n * rounded as they are stored." or "") */
 static double lora_limit(const struct lora_case *c, double length)
 {
-    return reference_limit(length, 8 + sqrt((double)c->in + c->r + c->out)) + 8 * OPERAND_ROUNDING;
+    return reference_limit(length, 8 + sqrt((double)c->in + c->r + c->out)) + 8 * OPERAND_ROUNDING$(narrow and " +\n           4 * RESULT_ROUNDING" or "");
 }
 
 static void check_lora_fwd(struct selftest *s, const char *kernel, const struct lora_case *c, bool dropout)
@@ -141,7 +152,7 @@ static void check_lora_fwd(struct selftest *s, const char *kernel, const struct 
     double *expected = selftest_doubles((size_t)c->T * c->out);
     float *slice = selftest_floats((size_t)c->T * c->out), *before = selftest_floats((size_t)c->T * c->ldy);
     reference_lora_forward(expected, c->wide_x, &lora, c->T);
-    reference_fill_float(before, (size_t)c->T * c->ldy, 1, 101);
+    lora_fill(before, (size_t)c->T * c->ldy, 101);
     double beside = 0;
     for (int t = 0; t < c->T; t++)
         for (int n = 0; n < c->ldy; n++) {
@@ -209,20 +220,42 @@ static size_t lora_case_size(const struct lora_case *c)
 //@   local norm = "dora_" .. l.name:gsub("_lowest$", "") .. "_norm"
 //@   local run, check = "run_" .. name, "check_" .. name
 //@   local drop = l.dropout > 0
-//@   local scratch = drop and ", c->dropped" or ""
 //@   local weight = l.dora and ", c->w, c->magnitude, c->norm" or ""
 //@   local random = drop and ", dropout" or ""
+//@   local typed = { { "x", "T * c->in", x_type, false }, { "y", "T * c->ldy", l.y_type, true }, { "dy", "T * c->ldy", l.y_type, false } }
+//@   if l.input_gradient then typed[#typed + 1] = { "dx", "T * c->in", l.dx_type, true } end
+//@   if drop then typed[#typed + 1] = { "dropped", "T * c->in", x_type, false } end
+//@   local function pass(name)
+//@     for _, v in ipairs(typed) do
+//@       if v[1] == name and v[3] ~= "float" then return name end
+//@     end
+//@     return "c->" .. name
+//@   end
+//@   local scratch = drop and ", " .. pass "dropped" or ""
 static void $(run)(struct lora_case *c, int threads$(drop and ", const struct dropout *dropout" or ""))
 {
     lora_case_reset(c);
+//@   if narrow then
+    const size_t T = c->T;
+//@   end
+//@   for _, v in ipairs(typed) do
+//@     if v[3] ~= "float" then
+    bfloat16_t *$(v[1]) = selftest_narrow(c->$(v[1]), $(v[2]));
+//@     end
+//@   end
 #pragma omp parallel num_threads(threads)
     {
 //@   if l.dora then
         $(norm)(c->norm, c->w, c->a, c->bt);
 //@   end
-$(wrap("        " .. base .. "_fwd(c->y, c->ldy, c->u" .. (l.dora and ", c->z" or "") .. ", c->x" .. scratch .. ", c->a, c->bt" .. weight .. random .. ", c->T);"))
-$(wrap("        " .. name .. "_bwd(" .. (l.input_gradient and "c->dx, " or "") .. "c->da, c->dbt" .. (l.dora and ", c->dmagnitude" or "") .. ", c->dy, c->ldy, c->u" .. (l.dora and ", c->z" or "") .. ", c->x" .. scratch .. (l.input_gradient and ", c->a" or "") .. ", c->bt, c->du" .. (l.dora and ", c->dz" or "") .. (l.dora and not l.input_gradient and ", c->magnitude, c->norm" or weight) .. random .. ", c->T);"))
+$(wrap("        " .. base .. "_fwd(" .. pass "y" .. ", c->ldy, c->u" .. (l.dora and ", c->z" or "") .. ", " .. pass "x" .. scratch .. ", c->a, c->bt" .. weight .. random .. ", c->T);"))
+$(wrap("        " .. name .. "_bwd(" .. (l.input_gradient and pass "dx" .. ", " or "") .. "c->da, c->dbt" .. (l.dora and ", c->dmagnitude" or "") .. ", " .. pass "dy" .. ", c->ldy, c->u" .. (l.dora and ", c->z" or "") .. ", " .. pass "x" .. scratch .. (l.input_gradient and ", c->a" or "") .. ", c->bt, c->du" .. (l.dora and ", c->dz" or "") .. (l.dora and not l.input_gradient and ", c->magnitude, c->norm" or weight) .. random .. ", c->T);"))
     }
+//@   for _, v in ipairs(typed) do
+//@     if v[3] ~= "float" then
+$(v[4] and "    selftest_take(c->" .. v[1] .. ", " .. v[1] .. ", " .. v[2] .. ");" or "    free(" .. v[1] .. ");")
+//@     end
+//@   end
 }
 
 static void $(check)(struct selftest *s, int T)
@@ -264,8 +297,20 @@ static void $(check)(struct selftest *s, int T)
     free(one);
     if (T <= 8) {
         lora_case_reset(&c);
+//@   if narrow then
+        bfloat16_t *x = selftest_narrow(c.x, (size_t)T * c.in);
+//@     if l.y_type ~= "float" then
+        bfloat16_t *y = selftest_narrow(c.y, (size_t)T * c.ldy);
+//@     end
+//@   end
 #pragma omp parallel num_threads(s->threads)
-        $(base)_decode(c.y, c.ldy, c.x, c.a, c.bt$(l.dora and ", c.w, c.magnitude, c.norm" or ""), T);
+$(wrap("        " .. base .. "_decode(" .. (l.y_type == "float" and "c.y" or "y") .. ", c.ldy, " .. (narrow and "x" or "c.x") .. ", c.a, c.bt" .. (l.dora and ", c.w, c.magnitude, c.norm" or "") .. ", T);"))
+//@   if narrow then
+        free(x);
+//@     if l.y_type ~= "float" then
+        selftest_take(c.y, y, (size_t)T * c.ldy);
+//@     end
+//@   end
         check_lora_fwd(s, "$(base)_decode", &c, false);
     }
     lora_case_close(&c);

@@ -1,3 +1,5 @@
+//@ local narrow = plan.weight_dtype == "bf16"
+//@ local x_type = narrow and "bfloat16_t" or "float"
 /* Checks of matmul.h at this model's sizes, of Philox, and (selftest_lora.h) of the adapters: against the references, at row counts beside the register
  * tile's, and bit for bit against one thread and against a row alone.
  *
@@ -72,9 +74,10 @@ static double matmul_limit(double length)
     return reference_limit(length, 4) + 4 * PRODUCT_TRUNCATION;
 }
 
-/* found [T][N] at some columns against x W^T (+ bias) (+ residual). */
+/* found [T][N] at some columns against x W^T (+ bias) (+ residual). rounding: what storing the result may take, relative. */
 static void check_nt(struct selftest *s, const char *kernel, const float *found, const float *x,
-                     const struct selftest_matrix *w, const float *bias, const float *residual, int T, int N, int K)
+                     const struct selftest_matrix *w, const float *bias, const float *residual, int T, int N, int K,
+                     double rounding)
 {
     int count = N < CHECKED_COLUMNS ? N : CHECKED_COLUMNS;
     double *rows = selftest_doubles((size_t)count * K), *expected = selftest_doubles((size_t)T * count);
@@ -92,7 +95,7 @@ static void check_nt(struct selftest *s, const char *kernel, const float *found,
         }
     checked_columns(part, found, T, N, count);
     snprintf(shape, sizeof shape, "T=%d N=%d K=%d", T, N, K);
-    selftest_compare(s, kernel, shape, part, expected, (size_t)T * count, matmul_limit(K));
+    selftest_compare(s, kernel, shape, part, expected, (size_t)T * count, matmul_limit(K) + rounding);
     void *all[] = {rows, expected, wide, part};
     selftest_free(all, 4);
 }
@@ -105,7 +108,7 @@ static void check_nt(struct selftest *s, const char *kernel, const float *found,
 //@ if any_backward then
 /* found [T][K] at some columns against dy W. */
 static void check_nn(struct selftest *s, const char *kernel, const float *found, const float *dy,
-                     const struct selftest_matrix *w, int T, int N, int K)
+                     const struct selftest_matrix *w, int T, int N, int K, double rounding)
 {
     int count = K < CHECKED_COLUMNS ? K : CHECKED_COLUMNS;
     double *columns = selftest_doubles((size_t)N * count), *expected = selftest_doubles((size_t)T * count);
@@ -118,14 +121,14 @@ static void check_nn(struct selftest *s, const char *kernel, const float *found,
     reference_matmul_backward(expected, NULL, wide, NULL, columns, T, N, count);
     checked_columns(part, found, T, K, count);
     snprintf(shape, sizeof shape, "T=%d N=%d K=%d", T, N, K);
-    selftest_compare(s, kernel, shape, part, expected, (size_t)T * count, matmul_limit(N));
+    selftest_compare(s, kernel, shape, part, expected, (size_t)T * count, matmul_limit(N) + rounding);
     void *all[] = {columns, expected, wide, part};
     selftest_free(all, 4);
 }
 
 //@ end
 //@ if any_gradient then
-typedef void weight_gradient(float *dw, const float *dy, const float *x, int T);
+typedef void weight_gradient(float *dw, const float *dy, const $(x_type) *x, int T);
 
 /* dw [N][K], which begins as random values, at some of its rows against dw + dy^T x. */
 static void check_weight_gradient(struct selftest *s, const char *kernel, weight_gradient *dw_kernel, const float *dy,
@@ -136,6 +139,9 @@ static void check_weight_gradient(struct selftest *s, const char *kernel, weight
     float *dw = selftest_random(s, size, 1), *one = allocate(size * sizeof *one, "selftest");
     float *part = selftest_floats((size_t)count * K), *dy_part = selftest_floats((size_t)T * count);
     double *expected = selftest_doubles((size_t)count * K), *wide_x = reference_widen(x, (size_t)T * K);
+//@   if narrow then
+    bfloat16_t *x_stored = selftest_narrow(x, (size_t)T * K);
+//@   end
     memcpy(one, dw, size * sizeof *dw);
     for (int c = 0; c < count; c++)
         for (int k = 0; k < K; k++)
@@ -143,8 +149,11 @@ static void check_weight_gradient(struct selftest *s, const char *kernel, weight
     checked_columns(dy_part, dy, T, N, count);
     double *wide_dy = reference_widen(dy_part, (size_t)T * count);
 #pragma omp parallel num_threads(s->threads)
-    dw_kernel(dw, dy, x, T);
-    dw_kernel(one, dy, x, T);
+    dw_kernel(dw, dy, $(narrow and "x_stored" or "x"), T);
+    dw_kernel(one, dy, $(narrow and "x_stored" or "x"), T);
+//@   if narrow then
+    free(x_stored);
+//@   end
     for (int c = 0; c < count; c++)
         memcpy(part + (size_t)c * K, dw + checked_index(c, count, N) * K, K * sizeof *part);
     reference_matmul_backward(NULL, expected, wide_dy, wide_x, NULL, T, count, K);
@@ -158,9 +167,53 @@ static void check_weight_gradient(struct selftest *s, const char *kernel, weight
 //@ for _, p in ipairs(plan.products) do
 //@   local symbol = "matmul_" .. p.name
 //@   local check = "check_" .. symbol
-//@   local extra = (p.bias and ", bias" or "") .. (p.residual and ", residual" or "")
-//@   local given = (p.bias and "bias" or "NULL") .. ", " .. (p.residual and "residual" or "NULL")
-//@   local stored = p.weight_gradient and "(const float *)floats" or "w.stored"
+//@   local type = p.weight_gradient and "const float" or "const weight_t"
+//@   local extra = (p.bias and ", c->bias" or "") .. (p.residual and ", residual" or "")
+//@   local given = (p.bias and "c.bias" or "NULL") .. ", " .. (p.residual and "c.residual" or "NULL")
+//@   local rounding = { float = "0", bfloat16_t = "RESULT_ROUNDING" }
+//@   local function into(name, type) return type == "float" and name or name .. "_stored" end
+struct $(symbol)_case {
+    $(type) *w;
+    float *x, *dy, *y, *dx;
+//@   if p.bias then
+    float *bias;
+//@   end
+//@   if p.residual then
+    float *residual;
+//@   end
+};
+
+//@   local functions = { { "fwd", "y", "N", p.y_type, "x", "K", x_type }, { "decode", "y", "N", p.y_type, "x", "K", x_type } }
+//@   if p.backward then functions[3] = { "bwd", "dx", "K", p.dx_type, "dy", "N", p.y_type } end
+//@   for _, f in ipairs(functions) do
+//@     local name, to, to_width, to_type, from, from_width, from_type = table.unpack(f)
+//@     local residual = name ~= "bwd" and p.residual
+/* T rows from row `first` on. */
+static void run_$(symbol)_$(name)(const struct $(symbol)_case *c, int threads, int first, int T)
+{
+    enum { N = $(p.N_name), K = $(p.K_name) };
+    float *$(to) = c->$(to) + (size_t)first * $(to_width);
+    const float *$(from) = c->$(from) + (size_t)first * $(from_width);
+//@     if residual then
+    const float *residual = c->residual + (size_t)first * N;
+//@     end
+//@     if to_type ~= "float" then
+    bfloat16_t *$(to)_stored = selftest_narrow($(to), (size_t)T * $(to_width));
+//@     end
+//@     if from_type ~= "float" then
+    bfloat16_t *$(from)_stored = selftest_narrow($(from), (size_t)T * $(from_width));
+//@     end
+#pragma omp parallel num_threads(threads)
+    $(symbol)_$(name)($(into(to, to_type)), $(into(from, from_type)), c->w$(name ~= "bwd" and extra or ""), T);
+//@     if to_type ~= "float" then
+    selftest_take($(to), $(to)_stored, (size_t)T * $(to_width));
+//@     end
+//@     if from_type ~= "float" then
+    free($(from)_stored);
+//@     end
+}
+
+//@   end
 static void $(check)(struct selftest *s)
 {
     enum { N = $(p.N_name), K = $(p.K_name) };
@@ -170,49 +223,46 @@ static void $(check)(struct selftest *s)
     for (size_t i = 0; i < (size_t)N * K; i++)
         floats[i] = (float)w.pool[i % WEIGHT_POOL];
 //@   end
-    float *x = selftest_operand(s, (size_t)MOST_ROWS * K, 1), *dy = selftest_operand(s, (size_t)MOST_ROWS * N, 1);
-    float *y = selftest_floats((size_t)MOST_ROWS * N), *one = selftest_floats((size_t)MOST_ROWS * N);
-    float *dx = selftest_floats((size_t)MOST_ROWS * K), *dx_one = selftest_floats((size_t)MOST_ROWS * K);
+    struct $(symbol)_case c = {.w = $(p.weight_gradient and "floats" or "w.stored")};
+    c.x = selftest_operand(s, (size_t)MOST_ROWS * K, 1);
+    c.dy = selftest_operand(s, (size_t)MOST_ROWS * N, 1);
+    c.y = selftest_floats((size_t)MOST_ROWS * N);
+    c.dx = selftest_floats((size_t)MOST_ROWS * K);
+    float *one = selftest_floats((size_t)MOST_ROWS * (N > K ? N : K));
 //@   if p.bias then
-    float *bias = selftest_random(s, N, 1);
+    c.bias = selftest_random(s, N, 1);
 //@   end
 //@   if p.residual then
-    float *residual = selftest_random(s, (size_t)MOST_ROWS * N, 1);
+    c.residual = selftest_random(s, (size_t)MOST_ROWS * N, 1);
 //@   end
     for (int i = 0; i < ROW_COUNTS; i++) {
         const int T = selftest_rows[i];
-#pragma omp parallel num_threads(s->threads)
-        {
-            $(symbol)_fwd(y, x, $(stored)$(extra), T);
+        run_$(symbol)_fwd(&c, s->threads, 0, T);
+$(wrap("        check_nt(s, \"" .. symbol .. "_fwd\", c.y, c.x, &w, " .. given .. ", T, N, K, " .. rounding[p.y_type] .. ");"))
 //@   if p.backward then
-            $(symbol)_bwd(dx, dy, $(stored), T);
-//@   end
-        }
-        check_nt(s, "$(symbol)_fwd", y, x, &w, $(given), T, N, K);
-//@   if p.backward then
-        check_nn(s, "$(symbol)_bwd", dx, dy, &w, T, N, K);
+        run_$(symbol)_bwd(&c, s->threads, 0, T);
+        check_nn(s, "$(symbol)_bwd", c.dx, c.dy, &w, T, N, K, $(rounding[p.dx_type]));
 //@   end
     }
-    $(symbol)_fwd(one, x, $(stored)$(extra), MOST_ROWS);
-    selftest_same(s, "$(symbol)_fwd", "one thread", y, one, (size_t)MOST_ROWS * N);
-    $(symbol)_fwd(one, x + 5 * K, $(stored)$(p.bias and ", bias" or "")$(p.residual and ", residual + 5 * N" or ""), 1);
-    selftest_same(s, "$(symbol)_fwd", "a row alone", y + 5 * (size_t)N, one, N);
-//@   if p.backward then
-    $(symbol)_bwd(dx_one, dy, $(stored), MOST_ROWS);
-    selftest_same(s, "$(symbol)_bwd", "one thread", dx, dx_one, (size_t)MOST_ROWS * K);
-    $(symbol)_bwd(dx_one, dy + 5 * (size_t)N, $(stored), 1);
-    selftest_same(s, "$(symbol)_bwd", "a row alone", dx + 5 * K, dx_one, K);
+//@   local same = { { "fwd", "y", "N" } }
+//@   if p.backward then same[2] = { "bwd", "dx", "K" } end
+//@   for _, f in ipairs(same) do
+//@     local name, to, width = table.unpack(f)
+    memcpy(one, c.$(to), (size_t)MOST_ROWS * $(width) * sizeof *one);
+    run_$(symbol)_$(name)(&c, 1, 0, MOST_ROWS);
+    selftest_same(s, "$(symbol)_$(name)", "one thread", one, c.$(to), (size_t)MOST_ROWS * $(width));
+    run_$(symbol)_$(name)(&c, 1, 5, 1);
+    selftest_same(s, "$(symbol)_$(name)", "a row alone", one, c.$(to), (size_t)MOST_ROWS * $(width));
 //@   end
     for (int M = 1; M <= 8; M++) {
-#pragma omp parallel num_threads(s->threads)
-        $(symbol)_decode(y, x, $(stored)$(extra), M);
-        check_nt(s, "$(symbol)_decode", y, x, &w, $(given), M, N, K);
+        run_$(symbol)_decode(&c, s->threads, 0, M);
+$(wrap("        check_nt(s, \"" .. symbol .. "_decode\", c.y, c.x, &w, " .. given .. ", M, N, K, " .. rounding[p.y_type] .. ");"))
     }
 //@   if p.weight_gradient then
-    check_weight_gradient(s, "$(symbol)_dw", $(symbol)_dw, dy, x, N, K);
+    check_weight_gradient(s, "$(symbol)_dw", $(symbol)_dw, c.dy, c.x, N, K);
     free(floats);
 //@   end
-    void *all[] = {x, dy, y, one, dx, dx_one$(p.bias and ", bias" or "")$(p.residual and ", residual" or "")};
+    void *all[] = {c.x, c.dy, c.y, c.dx, one$(p.bias and ", c.bias" or "")$(p.residual and ", c.residual" or "")};
     selftest_free(all, sizeof all / sizeof *all);
     selftest_matrix_free(&w);
 }

@@ -1,3 +1,6 @@
+//@ local narrow = plan.weight_dtype == "bf16"
+//@ local rounding = narrow and " + RESULT_ROUNDING" or ""
+//@ local function into(name) return narrow and name .. "_stored" or name end
 /* Checks of the kernels that are neither products nor attention: norms, rotary embedding, SwiGLU, embedding, rows, loss, AdamW.
  *
  * Each function checks forward and backward at one T, or R. The references' own backward passes are held against finite
@@ -61,10 +64,16 @@ static void check_rmsnorm(struct selftest *s, int T)
     double *wide_x = reference_widen(x, n), *wide_weight = reference_widen(weight, HIDDEN),
            *wide_dy = reference_widen(dy, n);
     double *expected = selftest_doubles(n), limit = reference_limit(HIDDEN, 6);
+//@ if narrow then
+    bfloat16_t *y_stored = selftest_narrow(y, n);
+//@ end
 #pragma omp parallel num_threads(s->threads)
-    rmsnorm_fwd(y, rstd, x, weight, T);
+    rmsnorm_fwd($(into "y"), rstd, x, weight, T);
+//@ if narrow then
+    selftest_take(y, y_stored, n);
+//@ end
     reference_rmsnorm(expected, wide_x, wide_weight, RMS_NORM_EPS, T, HIDDEN);
-    selftest_compare(s, "rmsnorm_fwd", shape.text, y, expected, n, limit);
+    selftest_compare(s, "rmsnorm_fwd", shape.text, y, expected, n, limit$(rounding));
     reference_rmsnorm_backward(expected, wide_dy, wide_x, wide_weight, RMS_NORM_EPS, T, HIDDEN);
     add_widened(expected, dx, n);
 #pragma omp parallel num_threads(s->threads)
@@ -80,27 +89,43 @@ static void check_head_norm(struct selftest *s, int T)
     const struct reference_heads heads = {HEADS, KV_HEADS, HEAD_DIM};
     size_t n = (size_t)T * QKV;
     struct shape_text shape = shape_text("T", T, QKV);
-    float *qkv = selftest_random(s, n, 2), *q_weight = selftest_random(s, HEAD_DIM, 1),
+    float *qkv = selftest_operand(s, n, 2), *q_weight = selftest_random(s, HEAD_DIM, 1),
           *k_weight = selftest_random(s, HEAD_DIM, 1);
     float *y = selftest_floats(n), *rstd = selftest_floats((size_t)T * (HEADS + KV_HEADS)),
-          *dy = selftest_random(s, n, 1), *dqkv = selftest_floats(n);
+          *dy = selftest_operand(s, n, 1), *dqkv = selftest_floats(n);
     double *wide = reference_widen(qkv, n), *wide_q = reference_widen(q_weight, HEAD_DIM),
            *wide_k = reference_widen(k_weight, HEAD_DIM);
     double *wide_dy = reference_widen(dy, n), *expected = selftest_doubles(n), limit = reference_limit(HEAD_DIM, 6);
+//@ if narrow then
+    bfloat16_t *qkv_stored = selftest_narrow(qkv, n), *y_stored = selftest_narrow(y, n);
+//@ end
 #pragma omp parallel num_threads(s->threads)
-    head_norm_fwd(y, rstd, qkv, q_weight, k_weight, T);
+    head_norm_fwd($(into "y"), rstd, $(into "qkv"), q_weight, k_weight, T);
+//@ if narrow then
+    selftest_take(y, y_stored, n);
+//@ end
     reference_head_norm(expected, wide, wide_q, wide_k, RMS_NORM_EPS, T, &heads);
-    selftest_compare(s, "head_norm_fwd", shape.text, y, expected, n, limit);
+    selftest_compare(s, "head_norm_fwd", shape.text, y, expected, n, limit$(rounding));
 //@   for _, variant in ipairs(plan.gradients.head_norm) do
 //@     local weights = (variant.q and "q_weight, " or "") .. (variant.k and "k_weight, " or "")
+//@     if narrow then
+    bfloat16_t *$(variant.symbol)_out = selftest_narrow(dy, n);
+//@     else
     memcpy(dqkv, dy, n * sizeof *dqkv);
+//@     end
 #pragma omp parallel num_threads(s->threads)
-    $(variant.symbol)(dqkv, qkv, rstd, $(weights)T);
+    $(variant.symbol)($(narrow and variant.symbol .. "_out" or "dqkv"), $(into "qkv"), rstd, $(weights)T);
+//@     if narrow then
+    selftest_take(dqkv, $(variant.symbol)_out, n);
+//@     end
     reference_head_norm_backward(expected, wide_dy, wide, wide_q, wide_k, RMS_NORM_EPS, T, &heads);
 //@     if not (variant.q and variant.k) then
     restore_columns(expected, wide_dy, QKV, $(variant.q and "Q_WIDTH" or "0"), $(variant.q and "V_OFFSET" or "Q_WIDTH"), T);
 //@     end
-    selftest_compare(s, "$(variant.symbol)", shape.text, dqkv, expected, n, limit);
+    selftest_compare(s, "$(variant.symbol)", shape.text, dqkv, expected, n, limit$(rounding));
+//@   end
+//@   if narrow then
+    free(qkv_stored);
 //@   end
     void *all[] = {qkv, q_weight, k_weight, y, rstd, dy, dqkv, wide, wide_q, wide_k, wide_dy, expected};
     selftest_free(all, sizeof all / sizeof *all);
@@ -112,27 +137,41 @@ static void check_rope(struct selftest *s, int T)
     const struct reference_heads heads = {HEADS, KV_HEADS, HEAD_DIM};
     size_t n = (size_t)T * QKV, table = (size_t)T * (HEAD_DIM / 2);
     struct shape_text shape = shape_text("T", T, QKV);
-    float *qkv = selftest_random(s, n, 2), *cosine = selftest_random(s, table, 1), *sine = selftest_random(s, table, 1);
+    float *qkv = selftest_operand(s, n, 2), *cosine = selftest_random(s, table, 1),
+          *sine = selftest_random(s, table, 1);
     double *wide = reference_widen(qkv, n), *wide_cosine = reference_widen(cosine, table),
            *wide_sine = reference_widen(sine, table), *before = selftest_doubles(n);
     int32_t *position = allocate(T * sizeof *position, "selftest");
     for (int t = 0; t < T; t++)
         position[t] = T - 1 - t;
+//@ if narrow then
+    bfloat16_t *qkv_stored = selftest_narrow(qkv, n);
+//@ end
 #pragma omp parallel num_threads(s->threads)
-    rope_fwd(qkv, position, cosine, sine, T);
+    rope_fwd($(into "qkv"), position, cosine, sine, T);
+//@ if narrow then
+    selftest_take(qkv, qkv_stored, n);
+//@ end
     reference_rope(wide, position, wide_cosine, wide_sine, T, &heads);
-    selftest_compare(s, "rope_fwd", shape.text, qkv, wide, n, reference_limit(2, 0));
+    selftest_compare(s, "rope_fwd", shape.text, qkv, wide, n, reference_limit(2, 0)$(rounding));
 //@ for _, variant in ipairs(plan.gradients.rope) do
     reference_fill_float(qkv, n, 2, ++s->seeds);
+//@   if narrow then
+    selftest_cut(qkv, n);
+    qkv_stored = selftest_narrow(qkv, n);
+//@   end
     for (size_t i = 0; i < n; i++)
         before[i] = wide[i] = qkv[i];
 #pragma omp parallel num_threads(s->threads)
-    $(variant.symbol)(qkv, position, cosine, sine, T);
+    $(variant.symbol)($(into "qkv"), position, cosine, sine, T);
+//@   if narrow then
+    selftest_take(qkv, qkv_stored, n);
+//@   end
     reference_rope_backward(wide, position, wide_cosine, wide_sine, T, &heads);
 //@   if not (variant.q and variant.k) then
     restore_columns(wide, before, QKV, $(variant.q and "Q_WIDTH" or "0"), $(variant.q and "V_OFFSET" or "Q_WIDTH"), T);
 //@   end
-    selftest_compare(s, "$(variant.symbol)", shape.text, qkv, wide, n, reference_limit(2, 0));
+    selftest_compare(s, "$(variant.symbol)", shape.text, qkv, wide, n, reference_limit(2, 0)$(rounding));
 //@ end
     void *all[] = {qkv, cosine, sine, wide, wide_cosine, wide_sine, before, position};
     selftest_free(all, sizeof all / sizeof *all);
@@ -142,25 +181,42 @@ static void check_swiglu(struct selftest *s, int T)
 {
     size_t n = (size_t)T * INTERMEDIATE;
     struct shape_text shape = shape_text("T", T, INTERMEDIATE);
-    float *gate_up = selftest_random(s, 2 * n, 8), *dact = selftest_random(s, n, 1), *act = selftest_floats(n),
+    float *gate_up = selftest_operand(s, 2 * n, 8), *dact = selftest_operand(s, n, 1), *act = selftest_floats(n),
           *dgate_up = selftest_floats(2 * n);
     double *wide = reference_widen(gate_up, 2 * n), *wide_dact = reference_widen(dact, n),
            *expected = selftest_doubles(2 * n), *untouched = selftest_doubles(2 * n);
     gate_up[0] = -200; /* e^200 is no float: the sigmoid is 0 */
     wide[0] = -200;
+//@ if narrow then
+    bfloat16_t *gate_up_stored = selftest_narrow(gate_up, 2 * n), *dact_stored = selftest_narrow(dact, n);
+    bfloat16_t *act_stored = selftest_narrow(act, n);
+//@ end
 #pragma omp parallel num_threads(s->threads)
-    swiglu_fwd(act, gate_up, T);
+    swiglu_fwd($(into "act"), $(into "gate_up"), T);
+//@ if narrow then
+    selftest_take(act, act_stored, n);
+//@ end
     reference_swiglu(expected, wide, T, INTERMEDIATE);
-    selftest_compare(s, "swiglu_fwd", shape.text, act, expected, n, reference_limit(1, 6));
+    selftest_compare(s, "swiglu_fwd", shape.text, act, expected, n, reference_limit(1, 6)$(rounding));
 //@ for _, variant in ipairs(plan.gradients.swiglu) do
     memset(dgate_up, 0, 2 * n * sizeof *dgate_up);
+//@   if narrow then
+    bfloat16_t *$(variant.symbol)_out = selftest_narrow(dgate_up, 2 * n);
+//@   end
 #pragma omp parallel num_threads(s->threads)
-    $(variant.symbol)(dgate_up, dact, gate_up, T);
+$(wrap("    " .. variant.symbol .. "(" .. (narrow and variant.symbol .. "_out" or "dgate_up") .. ", " .. into "dact" .. ", " .. into "gate_up" .. ", T);"))
+//@   if narrow then
+    selftest_take(dgate_up, $(variant.symbol)_out, 2 * n);
+//@   end
     reference_swiglu_backward(expected, wide_dact, wide, T, INTERMEDIATE);
 //@   if not (variant.gate and variant.up) then
     restore_columns(expected, untouched, GATE_UP, $(variant.gate and "INTERMEDIATE" or "0"), $(variant.gate and "GATE_UP" or "INTERMEDIATE"), T);
 //@   end
-    selftest_compare(s, "$(variant.symbol)", shape.text, dgate_up, expected, 2 * n, reference_limit(1, 10));
+    selftest_compare(s, "$(variant.symbol)", shape.text, dgate_up, expected, 2 * n, reference_limit(1, 10)$(rounding));
+//@ end
+//@ if narrow then
+    free(gate_up_stored);
+    free(dact_stored);
 //@ end
     void *all[] = {gate_up, dact, act, dgate_up, wide, wide_dact, expected, untouched};
     selftest_free(all, sizeof all / sizeof *all);

@@ -58,8 +58,10 @@ static const float $(scaling.name) = $(c_float(scaling.value)); /* of adapters: 
 /* Storage of the frozen matrices. */
 typedef float weight_t;
 //@ elseif plan.weight_dtype == "bf16" then
-/* Storage of the frozen matrices: the upper half of a float's bits. */
-typedef uint16_t weight_t;
+/* The upper half of a float's bits: storage of the frozen matrices, and of what operations hand on to products and attention.
+ * The residual stream, norms' statistics, logits and adapters are float. */
+typedef uint16_t bfloat16_t;
+typedef bfloat16_t weight_t;
 //@ else
 /* Storage of the frozen matrices: IEEE binary16. */
 typedef uint16_t weight_t;

@@ -1,3 +1,4 @@
+//@ local x_type = plan.weight_dtype == "bf16" and "bfloat16_t" or "float"
 /* The memory of a run: what is kept between passes, the micro-batch at hand, the caches of generation. */
 #ifndef LORAC_STATE_H
 #define LORAC_STATE_H
@@ -35,7 +36,7 @@ struct norms {
 /* What $(kind.count == 1 and "the " .. kind.name .. " layer" or "each of " .. kind.count .. " " .. kind.name .. " layers") keeps from its forward to its backward pass: $(comma(kind.saved_bytes)) bytes per token. */
 struct $(kind.name)_saved {
 //@     for _, v in ipairs(kind.saved) do
-    float $(v.name)[$(v.size)];
+    $(v.type) $(v.name)[$(v.size)];
 //@     end
 };
 
@@ -113,7 +114,7 @@ struct device {
     /* Generation: `length` tokens lie in the caches. */
     int length;
     size_t cache_bytes;
-    float *caches, *k_cache[LAYERS], *v_cache[LAYERS];
+    $(x_type) *caches, *k_cache[LAYERS], *v_cache[LAYERS];
 };
 
 //@ if plan.train_head then

@@ -30,6 +30,9 @@ enum {
     PLANES = $(split and 2 or 1), /* bfloat16 an operand */
     TILE_WORDS = 256,
     BLOCK_K = 1024,
+//@ if not split then
+    WHOLE_K = 4096,                       /* where the result is bfloat16, which is to be rounded once */
+//@ end
     BLOCK_WORDS = 5 << 16,                /* 1.25 MiB of B: the caches' second level and threads' stacks have 2 MiB */
     BLOCK_COLS = 1024,                    /* at most: sums are 128 KiB then */
     STEP_WORDS = PLANES * 2 * TILE_WORDS, /* a tile of k of both tiles of A or B, plane after plane */
@@ -251,7 +254,7 @@ ALWAYS_INLINE vec load_part(struct operand o, size_t at, int count)
 {
     const __mmask16 there = (__mmask16)first_bits(count);
 //@ if split then
-    if (o.weights)
+    if (o.stored)
         return (vec)_mm512_cvtph_ps(_mm256_maskz_loadu_epi16(there, (const weight_t *)o.data + at));
 //@ end
     return (vec)_mm512_maskz_loadu_ps(there, (const float *)o.data + at);
@@ -262,7 +265,7 @@ ALWAYS_INLINE void pairs_along(vec to[PLANES], struct operand o, int row, int co
 {
     const size_t at = (size_t)row * o.stride + column;
 //@ if not split then
-    if (o.weights) {
+    if (o.stored) {
         to[0] = (vec)_mm512_maskz_loadu_epi16(first_bits(count), (const weight_t *)o.data + at);
         return;
     }
@@ -372,7 +375,7 @@ ALWAYS_INLINE void multiply_rows(struct product p, const uint32_t *rows_of_a, co
 ALWAYS_INLINE void matmul_part(struct product p, int m0, int m1, int n0, int n1)
 {
     _Alignas(64) uint32_t block[BLOCK_WORDS];
-    _Alignas(64) uint32_t tile[BLOCK_K / TILE_K * STEP_WORDS];
+    _Alignas(64) uint32_t tile[$(split and "BLOCK_K" or "WHOLE_K") / TILE_K * STEP_WORDS];
     _Alignas(64) float sums[BLOCK_COLS * TILE_ROWS];
     const int most_steps = (smaller(p.block_k, p.K) + TILE_K - 1) / TILE_K;
     const int width = smaller(BLOCK_WORDS / (most_steps * STEP_WORDS) * TILE_COLS, BLOCK_COLS);

@@ -1,9 +1,15 @@
+//@ local narrow = plan.weight_dtype == "bf16"
 /* Matrix products on vectors of floats.
  *
  * Blocks after Goto and van de Geijn 2008, with the roles of A and B exchanged, since W is the larger operand: a block of B
  * (BLOCK_K x BLOCK_N) is packed into panels of TILE_COLS columns, widened to float on the way, and stays in the second-level
  * cache while all rows of A pass over it; TILE_ROWS of them at a time are copied into the first-level cache, where their
  * rows no longer lie a power of two apart, and multiplied with panel after panel. A tile of C is summed in registers.
+//@ if narrow then
+ *
+ * A result in bfloat16 would be rounded once for every block of k. So blocks of B are as deep as WHOLE_K for it, and narrower; what
+ * the first-level cache holds of A is a strip of k then, and a tile of C rests in `sums` from strip to strip.
+//@ end
  */
 #ifndef LORAC_TILE_FMA_H
 #define LORAC_TILE_FMA_H
@@ -24,7 +30,13 @@ enum {
     TILE_SPACE = (TILE_ROWS + VL - 1) / VL * VL, /* rows of memory for TILE_ROWS of A, in whole vectors */
     BLOCK_K = 448,                  /* a tile of A, TILE_ROWS x BLOCK_K floats, leaves some of a 32 KiB cache to B */
     BLOCK_N = VL == 16 ? 256 : 128, /* a block of B is 448 or 224 KiB */
-    PACK_AHEAD = 8,                 /* rows of B are asked for as many rows before they are packed */
+//@ if narrow then
+    WHOLE_K = 4096,
+    BLOCK_FLOATS = WHOLE_K * TILE_COLS, /* 512 or 256 KiB */
+//@ else
+    BLOCK_FLOATS = BLOCK_K * BLOCK_N,
+//@ end
+    PACK_AHEAD = 8,$(narrow and (" "):rep(20) or "") /* rows of B are asked for as many rows before they are packed */
 };
 
 _Static_assert(BLOCK_K % VL == 0 && BLOCK_N % TILE_COLS == 0, "blocks are whole vectors and panels");
@@ -33,18 +45,25 @@ static const double OPERAND_ROUNDING = 0, PRODUCT_TRUNCATION = 0; /* operands ar
 
 /* ---- the register tile ---- */
 
-/* sums [rows][TILE_COLS] = a [rows][kc] (row stride BLOCK_K) times b [kc][vectors * VL]. Meanwhile what lies at ahead[0] and
+//@ local sums, add_parameter, add = "sums [rows][TILE_COLS] =", "", ""
+//@ if narrow then
+//@   sums, add_parameter, add = "sums [rows][TILE_COLS] = (or, with `add`, +=)", ", bool add", ", add"
+//@ end
+/* $(sums) a [rows][kc] (row stride BLOCK_K) times b [kc][vectors * VL]. Meanwhile what lies at ahead[0] and
  * ahead[1], kc floats each, is fetched into the second-level cache. B's panel is read in order, which processors see by themselves:
  * asking for it would cost more instructions than it saves waiting, and where cores are shared instructions are what is short. */
-ALWAYS_INLINE void tile_rows(float *sums, const float *a, const float *b, int kc, const float *const ahead[2], int rows,
-                             int vectors)
+$(wrap("ALWAYS_INLINE void tile_rows(float *sums, const float *a, const float *b, int kc, const float *const ahead[2]" .. add_parameter .. ", int rows, int vectors)"))
 {
     vec sum[TILE_ROWS][2];
 #pragma GCC unroll 16
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 2
         for (int v = 0; v < vectors; v++)
+//@ if narrow then
+            sum[i][v] = add ? vec_load(sums + i * TILE_COLS + v * VL) : (vec){0};
+//@ else
             sum[i][v] = (vec){0};
+//@ end
 #pragma GCC unroll 1
     for (int first = 0; first < kc; first += VL) {
         const int last = first + VL < kc ? first + VL : kc;
@@ -75,7 +94,7 @@ ALWAYS_INLINE void tile_rows(float *sums, const float *a, const float *b, int kc
 
 //@ for vectors = 1, 2 do
 /* tile_rows for every number of rows that there is room for, and panels $(vectors) vectors wide. */
-NOINLINE void tile_$(vectors)(float *sums, const float *a, const float *b, int kc, const float *const ahead[2], int rows)
+$(wrap("NOINLINE void tile_" .. vectors .. "(float *sums, const float *a, const float *b, int kc, const float *const ahead[2]" .. add_parameter .. ", int rows)"))
 {
     switch (rows) {
 //@   for rows = 1, 14 do
@@ -83,7 +102,7 @@ NOINLINE void tile_$(vectors)(float *sums, const float *a, const float *b, int k
 #if TILE_ROWS == 14
 //@     end
     case $(rows):
-        tile_rows(sums, a, b, kc, ahead, $(rows), $(vectors));
+        tile_rows(sums, a, b, kc, ahead$(add), $(rows), $(vectors));
         break;
 //@   end
 #endif
@@ -144,12 +163,11 @@ ALWAYS_INLINE void copy_rows(float *tile, struct operand a, int m0, int rows, in
         return;
     }
     for (int i = 0; i < rows; i++) {
-        const float *from = (const float *)a.data + (size_t)(m0 + i) * a.stride + k0;
         const int whole = kc / VL * VL;
         for (int k = 0; k < whole; k += VL)
-            vec_store(tile + i * BLOCK_K + k, vec_load(from + k));
+            vec_store(tile + i * BLOCK_K + k, operand_load(a, m0 + i, k0 + k, VL));
         for (int k = whole; k < kc; k++)
-            tile[i * BLOCK_K + k] = from[k];
+            tile[i * BLOCK_K + k] = operand_element(a, m0 + i, k0 + k);
     }
 }
 
@@ -161,31 +179,67 @@ ALWAYS_INLINE void choose_ahead(const float *ahead[2], const float *tile, struct
 {
     for (int l = 0; l < 2; l++) {
         int row = m + 2 * panel + l;
-        ahead[l] = p.a.transposed || row >= m1 ? tile : (const float *)p.a.data + (size_t)row * p.a.stride + k;
+        ahead[l] = p.a.transposed || row >= m1 ? tile : operand_address(p.a, row, k);
     }
 }
+
+//@ if narrow then
+/* Rows [m, m + rows) times the block of B at (k, n), strip by strip, past panel after panel. */
+ALWAYS_INLINE void multiply_rows(struct product p, const float *block, int width, int m, int m1, int rows, int n,
+                                 int columns, int k, int kc)
+{
+    _Alignas(64) float tile[TILE_SPACE * BLOCK_K];
+    _Alignas(64) float sums[BLOCK_N / TILE_COLS][TILE_ROWS * TILE_COLS];
+    const int strip = even_block(kc, BLOCK_K, TILE_K);
+    for (int at = 0; at < kc; at += strip) {
+        const int depth = kc - at < strip ? kc - at : strip;
+        copy_rows(tile, p.a, m, rows, k + at, depth);
+        for (int j = 0; j < columns; j += width) {
+            float *sum = sums[j / width];
+            const float *panel = block + (size_t)j * kc + (size_t)at * width;
+            const float *ahead[2];
+            choose_ahead(ahead, tile, p, m + rows, m1, j / width, k + at);
+            (width == VL ? tile_1 : tile_2)(sum, tile, panel, depth, ahead, at > 0, rows);
+            if (at + strip >= kc)
+                finish_tile(p, sum, TILE_COLS, m, rows, n + j, columns - j < width ? columns - j : width, k == 0);
+        }
+    }
+}
+//@ else
+/* Rows [m, m + rows) times the block of B at (k, n), past panel after panel. */
+ALWAYS_INLINE void multiply_rows(struct product p, const float *block, int width, int m, int m1, int rows, int n,
+                                 int columns, int k, int kc)
+{
+    _Alignas(64) float tile[TILE_SPACE * BLOCK_K];
+    _Alignas(64) float sums[TILE_ROWS * TILE_COLS];
+    copy_rows(tile, p.a, m, rows, k, kc);
+    for (int j = 0; j < columns; j += width) {
+        const float *ahead[2];
+        choose_ahead(ahead, tile, p, m + rows, m1, j / width, k);
+        (width == VL ? tile_1 : tile_2)(sums, tile, block + (size_t)j * kc, kc, ahead, rows);
+        finish_tile(p, sums, TILE_COLS, m, rows, n + j, columns - j < width ? columns - j : width, k == 0);
+    }
+}
+//@ end
 
 /* One thread's part: rows [m0, m1) and columns [n0, n1) of C. */
 ALWAYS_INLINE void matmul_part(struct product p, int m0, int m1, int n0, int n1)
 {
-    _Alignas(64) float block[BLOCK_N * BLOCK_K];
-    _Alignas(64) float tile[TILE_SPACE * BLOCK_K];
-    _Alignas(64) float sums[TILE_ROWS * TILE_COLS];
+    _Alignas(64) float block[BLOCK_FLOATS];
     const int width = p.N <= VL ? VL : TILE_COLS, tiles = (m1 - m0 + TILE_ROWS - 1) / TILE_ROWS;
-    for (int n = n0; n < n1; n += BLOCK_N)
+//@ if narrow then
+    const int fitting = BLOCK_FLOATS / p.block_k / width * width, block_n = fitting < BLOCK_N ? fitting : BLOCK_N;
+//@ else
+    const int block_n = BLOCK_N;
+//@ end
+    for (int n = n0; n < n1; n += block_n)
         for (int k = 0; k < p.K; k += p.block_k) {
-            int columns = n1 - n < BLOCK_N ? n1 - n : BLOCK_N, kc = p.K - k < p.block_k ? p.K - k : p.block_k;
+            int columns = n1 - n < block_n ? n1 - n : block_n, kc = p.K - k < p.block_k ? p.K - k : p.block_k;
             pack_block(block, p.b, k, kc, n, columns, width);
             for (int i = 0; i < tiles; i++) {
                 int m = m0 + (int)((int64_t)(m1 - m0) * i / tiles);
                 int rows = m0 + (int)((int64_t)(m1 - m0) * (i + 1) / tiles) - m;
-                copy_rows(tile, p.a, m, rows, k, kc);
-                for (int j = 0; j < columns; j += width) {
-                    const float *ahead[2];
-                    choose_ahead(ahead, tile, p, m + rows, m1, j / width, k);
-                    (width == VL ? tile_1 : tile_2)(sums, tile, block + (size_t)j * kc, kc, ahead, rows);
-                    finish_tile(p, sums, TILE_COLS, m, rows, n + j, columns - j < width ? columns - j : width, k == 0);
-                }
+                multiply_rows(p, block, width, m, m1, rows, n, columns, k, kc);
             }
         }
 }
