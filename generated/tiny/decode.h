@@ -28,8 +28,10 @@ ALWAYS_INLINE void decode_rows(struct decode_end end, struct operand x, struct o
     for (; k + VL <= K; k += VL) {
         vec row[4];
 #pragma GCC unroll 4
-        for (int i = 0; i < rows; i++)
+        for (int i = 0; i < rows; i++) {
             row[i] = operand_load(w, n + i, k, VL);
+            __builtin_prefetch(operand_address(w, n + rows + i, k)); /* a row is too short for the processor to see */
+        }
 #pragma GCC unroll 8
         for (int m = 0; m < M; m++) {
             vec right = operand_load(x, m, k, VL);
