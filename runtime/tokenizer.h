@@ -2,7 +2,8 @@
  * library's results.
  *
  * tokenizer.json is read whole: added tokens, normalizer, pre-tokenizer, BPE model, post-processor, decoder. Whatever of it is not
- * understood is an error that names the field. Its `truncation` and `padding` are left aside. From tokenizer_config.json, if
+ * understood is an error that names the field. Its `truncation` and `padding` are left aside, as Transformers sets both
+ * anew at each call. From tokenizer_config.json, if
  * there, come the names of the BOS and EOS tokens, and for the class LlamaTokenizer what Transformers makes of it
  * (tokenizer_internal.h).
  *

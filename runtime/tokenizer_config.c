@@ -3,6 +3,7 @@
 #include "tokenizer_internal.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,6 +113,12 @@ bool tokenizer_config_read(struct tokenizer_config *config, const char *model_di
             return false;
         }
     }
+    if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(config->json, "split_special_tokens"))) {
+        return error_set(err,
+                         "%s: split_special_tokens is true, which is not supported: a text that spells a special token "
+                         "becomes that token here; set it to false",
+                         config->path);
+    }
     config->is_llama = is_llama_class(config->json, model_dir);
     return true;
 }
@@ -186,6 +193,39 @@ static bool find_token(const struct tokenizer_config *config, const struct token
     *id = tokenizer_id(t, value->valuestring);
     return *id >= 0 ||
            error_set(err, "%s: %s is '%s', which tokenizer.json does not have", config->path, name, value->valuestring);
+}
+
+/* The added token of that text under that id: of tokenizer.json, or one that a name such as pad_token has added. */
+static bool check_beside(const struct tokenizer *t, const cJSON *entry, const char *path, struct error *err)
+{
+    int32_t known = tokenizer_id(t, entry->string);
+    if (!cJSON_IsNumber(entry) || entry->valuedouble < 0 || entry->valuedouble != floor(entry->valuedouble)) {
+        return error_set(err, "%s: the id of token '%s': expected a whole number of at least 0", path, entry->string);
+    }
+    if (known >= 0 && known == entry->valuedouble && added_tokens_find(&t->added, known)) {
+        return true;
+    }
+    return error_set(err,
+                     "%s: token '%s' with id %.0f is not among tokenizer.json's added_tokens; save the tokenizer once "
+                     "more with Transformers, which writes it there",
+                     path, entry->string, entry->valuedouble);
+}
+
+bool tokenizer_config_check_added(const struct tokenizer_config *config, const struct tokenizer *t,
+                                  const char *model_dir, struct error *err)
+{
+    if (cJSON_GetObjectItemCaseSensitive(config->json, "added_tokens_decoder")) {
+        return true;
+    }
+    char *path = format_text("%s/added_tokens.json", model_dir);
+    cJSON *tokens;
+    bool ok = read_object(path, &tokens, err);
+    for (const cJSON *entry = tokens ? tokens->child : NULL; ok && entry; entry = entry->next) {
+        ok = check_beside(t, entry, path, err);
+    }
+    cJSON_Delete(tokens);
+    free(path);
+    return ok;
 }
 
 bool tokenizer_config_find_tokens(const struct tokenizer_config *config, struct tokenizer *t, struct error *err)

@@ -1,5 +1,8 @@
 /* Reading the small sections of tokenizer.json: typed fields, and an error for every field that is not known.
  *
+ * A flag that is absent has the default that its reader names, though the library wants some of them written out: files that it
+ * saved have them all, so that this matters for files written by hand alone.
+ *
  * `path` names the object within the file ("pre_tokenizer.pretokenizers[0]") and begins each message.
  */
 #ifndef LORAC_TOKENIZER_FIELDS_H

@@ -50,7 +50,8 @@ struct tokenizer_config {
 
 /* Reads tokenizer_config.json, lays special_tokens_map.json over it where it has no added_tokens_decoder, and looks into config.json
  * for a model_type to which Transformers gives tokenizer.json as it is ("mistral"), whatever the class. What is not there is empty.
- * add_bos_token and add_eos_token mean nothing beside a tokenizer.json, for Transformers either. */
+ * add_bos_token and add_eos_token mean nothing beside a tokenizer.json, for Transformers either. split_special_tokens, which would
+ * have texts never become special tokens, is an error where it is true. */
 bool tokenizer_config_read(struct tokenizer_config *config, const char *model_dir, struct error *err);
 void tokenizer_config_free(struct tokenizer_config *config);
 
@@ -60,6 +61,11 @@ void tokenizer_config_free(struct tokenizer_config *config);
  * starts with a space gets no second one. Added tokens are those of added_tokens_decoder, if
  * there is one. Changes the file's sections and the model's flags accordingly, before they are loaded. */
 void tokenizer_config_apply_class(const struct tokenizer_config *config, struct tokenizer *tokenizer, cJSON *sections);
+
+/* Transformers adds the tokens of added_tokens.json where there is no added_tokens_decoder. Nothing is to do where they are added
+ * tokens already, under the same ids, as in directories that it saved; else an error that names the token. */
+bool tokenizer_config_check_added(const struct tokenizer_config *config, const struct tokenizer *tokenizer,
+                                  const char *model_dir, struct error *err);
 
 /* Sets bos and eos. */
 bool tokenizer_config_find_tokens(const struct tokenizer_config *config, struct tokenizer *tokenizer,

@@ -51,6 +51,19 @@ static bool check_section(const cJSON *sections, const char *key, const char *fi
     return !cJSON_GetObjectItemCaseSensitive(sections, key) || error_set(err, "%s: '%s' stands twice", file, key);
 }
 
+/* The fields that change nothing: truncation and padding are what a caller asks for, in Transformers at each call anew. */
+static bool check_unused(const cJSON *sections, const char *file, struct error *err)
+{
+    static const char *const names[] = {"truncation", "padding"};
+    for (int i = 0; i < 2; i++) {
+        const cJSON *field = cJSON_GetObjectItemCaseSensitive(sections, names[i]);
+        if (field && !cJSON_IsNull(field) && !cJSON_IsObject(field)) {
+            return error_set(err, "%s: %s: expected an object or null", file, names[i]);
+        }
+    }
+    return true;
+}
+
 static bool check_version(const cJSON *sections, const char *file, struct error *err)
 {
     const cJSON *version = cJSON_GetObjectItemCaseSensitive(sections, "version");
@@ -74,7 +87,8 @@ static bool read_sections(struct tokenizer *t, struct json_cursor *cursor, cJSON
         ok = check_section(sections, key.data, cursor->name, err) && tokenizer_gather(sections, key.data, cursor, err);
     }
     text_buffer_free(&key);
-    return ok && json_cursor_end(cursor, err) && check_version(sections, cursor->name, err);
+    return ok && json_cursor_end(cursor, err) && check_unused(sections, cursor->name, err) &&
+           check_version(sections, cursor->name, err);
 }
 
 static const cJSON *section_of(const cJSON *sections, const char *name)
@@ -153,7 +167,7 @@ struct tokenizer *tokenizer_load(const char *model_dir, struct error *err)
     char *json = format_text("%s/tokenizer.json", model_dir);
     t->bos = t->eos = -1;
     bool ok = tokenizer_config_read(&config, model_dir, err) && load_tokenizer_json(t, json, &config, err) &&
-              tokenizer_config_find_tokens(&config, t, err);
+              tokenizer_config_check_added(&config, t, model_dir, err) && tokenizer_config_find_tokens(&config, t, err);
     tokenizer_config_free(&config);
     free(json);
     if (!ok) {

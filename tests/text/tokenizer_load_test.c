@@ -31,24 +31,33 @@ static void remove_file(const char *directory, const char *name)
     free(path);
 }
 
-/* Loads a tokenizer of these two files (config NULL: none); the message without the directory, or "" if it loads. */
-static void load(const char *json, const char *config, char message[1024])
+/* Loads a tokenizer of these files (NULL: none); the message without the directory, or "" if it loads. */
+static void load_files(const char *json, const char *config, const char *added, char message[1024])
 {
+    const char *const files[][2] = {
+        {"tokenizer.json", json}, {"tokenizer_config.json", config}, {"added_tokens.json", added}};
     char directory[] = "/tmp/lorac-tokenizer-XXXXXX";
     struct error err = {0};
     assert_non_null(mkdtemp(directory));
-    write_file(directory, "tokenizer.json", json);
-    if (config) {
-        write_file(directory, "tokenizer_config.json", config);
+    for (int i = 0; i < 3; i++) {
+        if (files[i][1]) {
+            write_file(directory, files[i][0], files[i][1]);
+        }
     }
     struct tokenizer *tokenizer = tokenizer_load(directory, &err);
     bool loaded = tokenizer != NULL;
     tokenizer_free(tokenizer);
-    remove_file(directory, "tokenizer.json");
-    remove_file(directory, "tokenizer_config.json");
+    for (int i = 0; i < 3; i++) {
+        remove_file(directory, files[i][0]);
+    }
     assert_int_equal(rmdir(directory), 0);
     size_t prefix = strlen(directory) + 1;
     snprintf(message, 1024, "%s", loaded ? "" : strlen(err.text) > prefix ? err.text + prefix : err.text);
+}
+
+static void load(const char *json, const char *config, char message[1024])
+{
+    load_files(json, config, NULL, message);
 }
 
 /* tokenizer.json, tokenizer_config.json (NULL: none), and what loading them says ("": nothing). */
@@ -199,6 +208,13 @@ static const struct {
      "tokenizer.json: post_processor.cls: expected [token, id] with an id of the vocabulary"},
     {"{" MODEL "}", "{\"added_tokens_decoder\": {\"3\": {\"content\": \"x\", \"lstrip\": 1}}}",
      "tokenizer_config.json: added_tokens_decoder.3.lstrip: expected true or false"},
+    {"{" MODEL ", \"padding\": {\"strategy\": \"BatchLongest\"}, \"truncation\": {\"max_length\": 1}}", NULL, ""},
+    {"{" MODEL ", \"padding\": 3}", NULL, "tokenizer.json: padding: expected an object or null"},
+    {"{" MODEL ", \"truncation\": [512]}", NULL, "tokenizer.json: truncation: expected an object or null"},
+    {"{" MODEL "}", "{\"split_special_tokens\": false}", ""},
+    {"{" MODEL "}", "{\"split_special_tokens\": true}",
+     "tokenizer_config.json: split_special_tokens is true, which is not supported: a text that spells a special token "
+     "becomes that token here; set it to false"},
     {"{" MODEL "}", "{\"pad_token\": \"<pad>\", \"additional_special_tokens\": [\"<x>\"]}", ""},
 };
 
@@ -209,6 +225,37 @@ static void refused(void **state)
         char message[1024];
         load(refusals[i].json, refusals[i].config, message);
         assert_string_equal(message, refusals[i].wanted);
+    }
+}
+
+/* added_tokens.json: what the tokenizer has anyway is fine, all else is refused, unless added_tokens_decoder takes its place. */
+static void added_tokens_beside(void **state)
+{
+    (void)state;
+    static const char json[] = "{" MODEL ", \"added_tokens\": [{\"id\": 3, \"content\": \"<x>\"}]}";
+    static const struct {
+        const char *config, *added, *wanted;
+    } cases[] = {
+        {NULL, "{}", ""},
+        {NULL, "{\"<x>\": 3}", ""},
+        {"{\"pad_token\": \"<pad>\"}", "{\"<x>\": 3, \"<pad>\": 4}", ""},
+        {"{\"added_tokens_decoder\": {}}", "{\"<y>\": 4}", ""},
+        {NULL, "{\"<x>\": 3, \"<y>\": 4}",
+         "added_tokens.json: token '<y>' with id 4 is not among tokenizer.json's added_tokens; save the tokenizer once "
+         "more with Transformers, which writes it there"},
+        {NULL, "{\"<x>\": 5}",
+         "added_tokens.json: token '<x>' with id 5 is not among tokenizer.json's added_tokens; save the tokenizer once "
+         "more with Transformers, which writes it there"},
+        {NULL, "{\"ab\": 2}",
+         "added_tokens.json: token 'ab' with id 2 is not among tokenizer.json's added_tokens; save the tokenizer once "
+         "more with Transformers, which writes it there"},
+        {NULL, "{\"<x>\": \"3\"}", "added_tokens.json: the id of token '<x>': expected a whole number of at least 0"},
+        {NULL, "[]", "added_tokens.json: not a JSON object"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char message[1024];
+        load_files(json, cases[i].config, cases[i].added, message);
+        assert_string_equal(message, cases[i].wanted);
     }
 }
 
@@ -326,7 +373,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refused),     cmocka_unit_test(missing_directory), cmocka_unit_test(deeply_nested),
-        cmocka_unit_test(llama_class), cmocka_unit_test(special_tokens),
+        cmocka_unit_test(llama_class), cmocka_unit_test(special_tokens),    cmocka_unit_test(added_tokens_beside),
     };
     return cmocka_run_group_tests_name("loading tokenizers", tests, NULL, NULL);
 }
