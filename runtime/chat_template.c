@@ -21,8 +21,8 @@ enum { PROBE_LENGTH = sizeof PROBE / sizeof *PROBE };
 uint64_t chat_template_hash(const char *text, size_t length)
 {
     uint64_t hash = 0xcbf29ce484222325u;
-    while (length > 0 && strchr(" \t\r\n", text[length - 1]))
-        length--;
+    if (length > 0 && text[length - 1] == '\n')
+        length -= length > 1 && text[length - 2] == '\r' ? 2 : 1;
     for (size_t i = 0; i < length; i++) {
         if (text[i] != '\r' || i + 1 == length || text[i + 1] != '\n')
             hash = (hash ^ (unsigned char)text[i]) * 0x100000001b3u;
@@ -32,8 +32,9 @@ uint64_t chat_template_hash(const char *text, size_t length)
 
 /* ---- the directory's template ---- */
 
-/* A template under "chat_template": a string, or one of several, of which "default" counts. NULL: there is none. */
-static char *template_of(const cJSON *config)
+/* A template under "chat_template": a string, or one of several, of which "default" counts. NULL: there is none, or *err says what there
+ * is instead. */
+static char *template_of(const cJSON *config, const char *path, struct error *err)
 {
     const cJSON *found = cJSON_GetObjectItemCaseSensitive(config, "chat_template"), *one;
     const cJSON *list = cJSON_IsArray(found) ? found : NULL;
@@ -44,6 +45,8 @@ static char *template_of(const cJSON *config)
         if (name && strcmp(name, "default") == 0)
             text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(one, "template"));
     }
+    if (found && !cJSON_IsNull(found) && !text)
+        error_set(err, "%s: chat_template: expected a string, or a list of templates with one named default", path);
     return text ? format_text("%s", text) : NULL;
 }
 
@@ -64,7 +67,7 @@ static char *read_template(const char *directory, char **path, struct error *err
         if (i == 0)
             text = read_whole_file(*path, NULL, err);
         else if ((json = json_read(*path, err)))
-            text = template_of(json);
+            text = template_of(json, *path, err);
         cJSON_Delete(json);
     }
     return text;
@@ -195,7 +198,8 @@ char *chat_template_warning(const struct chat_format *format, const char *direct
     char *text = read_template(directory, &path, &err);
     char *line = text ? warning(format, path, text) : NULL;
     if (!text && err.text[0])
-        line = format_text("%s; its chat template is not checked", err.text);
+        line = format_text("%s; whether it agrees with the recipe's chat format '%s' cannot be told", err.text,
+                           format->name);
     free(text);
     free(path);
     return line;

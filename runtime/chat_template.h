@@ -27,7 +27,7 @@ struct known_template {
 extern const struct known_template known_templates[];
 extern const int known_template_count;
 
-/* FNV-1a (64 bits) of the text with "\n" for "\r\n", and without white space at its end. */
+/* FNV-1a (64 bits) of the text with "\n" for "\r\n", and without the last newline, one at most, which Jinja drops. */
 uint64_t chat_template_hash(const char *text, size_t length);
 
 /* How a format's texts of the probes differ from the template's: "the template writes ... where the format writes ..."; free() it. NULL
@@ -35,7 +35,7 @@ uint64_t chat_template_hash(const char *text, size_t length);
 char *chat_template_difference(const struct chat_format *format, const struct known_template *known);
 
 /* One line, without a newline, to warn with where the directory's template and the format differ, or where that cannot be told (the
- * template is not known, its file is broken); free() it. NULL where there is nothing to warn of: they agree, there is no template, the
+ * template is not known, is no text, its file is broken); free() it. NULL where there is nothing to warn of: they agree, there is no template, the
  * program has no format, or the recipe says that the difference is meant (other_template). */
 char *chat_template_warning(const struct chat_format *format, const char *directory);
 

@@ -163,7 +163,26 @@ static void files_in_their_order(void **state)
     char *jinja = path_join(directory, names[2]);
     unlink(jinja);
     free(jinja);
-    expect_warning(directory, "chat_template.json:1: not valid JSON from here on; its chat template is not checked");
+    static const char cannot_be_told[] = "whether it agrees with the recipe's chat format 'chatml' cannot be told";
+    char *broken = format_text("chat_template.json:1: not valid JSON from here on; %s", cannot_be_told);
+    expect_warning(directory, broken);
+    free(broken);
+    static const char *const no_texts[] = {"3",
+                                           "true",
+                                           "{}",
+                                           "[]",
+                                           "[{\"name\": \"tool_use\", \"template\": \"x\"}]",
+                                           "[{\"name\": \"default\", \"template\": 1}]"};
+    char *no_text = format_text("chat_template.json: chat_template: expected a string, or a list of templates with one "
+                                "named default; %s",
+                                cannot_be_told);
+    for (size_t i = 0; i < sizeof no_texts / sizeof *no_texts; i++) {
+        char *json = format_text("{\"chat_template\": %s}", no_texts[i]);
+        write_file(directory, names[1], json);
+        expect_warning(directory, no_text);
+        free(json);
+    }
+    free(no_text);
     for (int i = 0; i < 2; i++) {
         char *path = path_join(directory, names[i]);
         unlink(path);
@@ -175,11 +194,16 @@ static void files_in_their_order(void **state)
 static void hashes(void **state)
 {
     (void)state;
-    static const char unix_text[] = "{{ a }}\n{{ b }}", windows_text[] = "{{ a }}\r\n{{ b }}\r\n \n",
+    static const char unix_text[] = "{{ a }}\n{{ b }}", windows_text[] = "{{ a }}\r\n{{ b }}\r\n",
                       other[] = "{{ a }}\r{{ b }}";
+    static const char *const longer[] = {"{{ a }}\n{{ b }} ", "{{ a }}\n{{ b }}\n\n", "{{ a }}\n{{ b }}\n ",
+                                         "{{ a }}\n{{ b }}\t\n"};
     uint64_t hash = chat_template_hash(unix_text, strlen(unix_text));
     assert_true(hash == chat_template_hash(windows_text, strlen(windows_text)));
     assert_true(hash != chat_template_hash(other, strlen(other)));
+    for (size_t i = 0; i < sizeof longer / sizeof *longer; i++)
+        assert_true(hash != chat_template_hash(longer[i], strlen(longer[i])));
+    assert_true(chat_template_hash("", 0) == chat_template_hash("\n", 1));
 }
 
 int main(void)

@@ -43,7 +43,7 @@ PROBE = [
 
 def fnv1a(text):
     value = 0xCBF29CE484222325
-    for byte in text.replace("\r\n", "\n").rstrip(" \t\r\n").encode():
+    for byte in text.replace("\r\n", "\n").removesuffix("\n").encode():
         value = (value ^ byte) * 0x100000001B3 % 2**64
     return value
 
