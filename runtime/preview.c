@@ -1,14 +1,15 @@
 /* The command preview: what a run would train on, sample by sample, in the order of its first epoch.
  *
- * On a terminal the trained tokens stand out in colour, tokens alternate between two shades, and special ones are underlined.
- * Elsewhere a sample is a line of JSON:
+ * On a terminal the trained tokens stand out in colour, tokens alternate between two shades, special ones are underlined, and a
+ * newline is preceded by its sign. Elsewhere, and where colours are not wanted (NO_COLOR in the environment, TERM=dumb), a sample is a
+ * line of JSON:
  *
  *     {"place":"train.jsonl:17","text":"...","tokens":[{"id":9707,"text":"Hello","class":"trained","trained":true}, ...]}
  *
  * A token's class is "special" (an added token marked so), else "trained" or "not trained"; special ones are trained or not as
  * well. The texts of the tokens make up the sample's; of a character that several make up, it is all at the last. Where the token
  * to predict is not the next one (pre-tokenized data with labels of its own), "label" tells which. Without a tokenizer there are no
- * texts.
+ * texts. Control characters and invisible signs are escaped, as \u001b for one, so that data cannot speak to the terminal.
  *
  * With --json a sample is {"input_ids": [...], "labels": [...]}, in the files' order, labels as in pre-tokenized data, not shifted:
  * such lines given as --data train what the files train, in the same order.
@@ -30,6 +31,8 @@ struct shown {
     char *place;
     int32_t *ids, *labels; /* [tokens] */
     int tokens, trained;
+    struct text_buffer text; /* of all tokens, empty without a tokenizer */
+    size_t *end;             /* [tokens] where in it each one's ends */
 };
 
 /* How a sample is shown. */
@@ -44,6 +47,17 @@ static bool is_trained(const struct shown *shown, int t)
 static bool is_special(const struct session *session, int32_t id)
 {
     return session->tokenizer && tokenizer_is_special(session->tokenizer, id);
+}
+
+struct view {
+    const char *text;
+    size_t length;
+};
+
+static struct view text_of(const struct shown *shown, int t)
+{
+    size_t begin = t > 0 ? shown->end[t - 1] : 0;
+    return (struct view){shown->text.data ? shown->text.data + begin : "", shown->end[t] - begin};
 }
 
 static void print_array(const char *key, const int32_t *values, int count)
@@ -64,15 +78,6 @@ static void print_ids(const struct session *session, const struct shown *shown)
     printf("}\n");
 }
 
-/* Appends the text that token t settles; the last one settles all. */
-static void decode_token(const struct session *session, struct token_stream *stream, const struct shown *shown, int t,
-                         struct text_buffer *text)
-{
-    tokenizer_stream_push(session->tokenizer, stream, shown->ids[t], text);
-    if (t + 1 == shown->tokens)
-        tokenizer_stream_end(session->tokenizer, stream, text);
-}
-
 static void print_buffer(const struct text_buffer *text)
 {
     fwrite(text->data ? text->data : "", 1, text->length, stdout);
@@ -80,22 +85,43 @@ static void print_buffer(const struct text_buffer *text)
 
 /* ---- a line of JSON ---- */
 
-static void print_string(const char *key, const char *text, size_t length)
+/* Appends valid UTF-8, with \uXXXX, as in JSON, for what a terminal would obey or hide; but not for newlines and tabs. */
+static void append_visibly(struct text_buffer *out, const char *text, size_t length)
 {
-    struct text_buffer quoted = {0};
-    json_append_string(&quoted, text ? text : "", length);
-    printf("\"%s\":", key);
-    print_buffer(&quoted);
-    text_buffer_free(&quoted);
+    for (size_t begin = 0, at = 0; at < length; begin = at) {
+        uint32_t c = utf8_next(text, &at);
+        char code[16];
+        if (!unicode_is_control(c) || c == '\n' || c == '\t') {
+            text_buffer_append(out, text + begin, at - begin);
+            continue;
+        }
+        if (c < 0x10000)
+            snprintf(code, sizeof code, "\\u%04x", (unsigned)c);
+        else
+            snprintf(code, sizeof code, "\\u%04x\\u%04x", (unsigned)(0xD7C0 + (c >> 10)),
+                     (unsigned)(0xDC00 + (c & 0x3FF)));
+        text_buffer_append_string(out, code);
+    }
 }
 
-static void print_token(const struct session *session, const struct shown *shown, int t, const struct text_buffer *text,
-                        size_t begin)
+static void print_string(const char *key, const char *text, size_t length)
+{
+    struct text_buffer quoted = {0}, visible = {0};
+    json_append_string(&quoted, text ? text : "", length);
+    append_visibly(&visible, quoted.data, quoted.length);
+    printf("\"%s\":", key);
+    print_buffer(&visible);
+    text_buffer_free(&quoted);
+    text_buffer_free(&visible);
+}
+
+static void print_token(const struct session *session, const struct shown *shown, int t)
 {
     bool trained = is_trained(shown, t);
     printf("%s{\"id\":%d,", t > 0 ? "," : "", (int)shown->ids[t]);
     if (session->tokenizer) {
-        print_string("text", text->data ? text->data + begin : "", text->length - begin);
+        struct view view = text_of(shown, t);
+        print_string("text", view.text, view.length);
         printf(",");
     }
     printf("\"class\":\"%s\",\"trained\":%s",
@@ -110,51 +136,61 @@ static void print_token(const struct session *session, const struct shown *shown
 
 static void print_line(const struct session *session, const struct shown *shown)
 {
-    struct token_stream stream = {.skip_special_tokens = false};
-    struct text_buffer text = {0};
     printf("{");
     print_string("place", shown->place, strlen(shown->place));
     printf(",");
     if (session->tokenizer) {
-        tokenizer_decode(session->tokenizer, shown->ids, (size_t)shown->tokens, false, &text);
-        print_string("text", text.data, text.length);
+        print_string("text", shown->text.data, shown->text.length);
         printf(",");
-        text.length = 0;
     }
     printf("\"tokens\":[");
-    for (int t = 0; t < shown->tokens; t++) {
-        size_t begin = text.length;
-        if (session->tokenizer)
-            decode_token(session, &stream, shown, t, &text);
-        print_token(session, shown, t, &text, begin);
-    }
+    for (int t = 0; t < shown->tokens; t++)
+        print_token(session, shown, t);
     printf("]}\n");
-    tokenizer_stream_free(&stream);
-    text_buffer_free(&text);
 }
 
 /* ---- in colour ---- */
 
+static bool colours_are_wanted(void)
+{
+    const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+    return isatty(STDOUT_FILENO) && !(no_color && *no_color) && !(term && strcmp(term, "dumb") == 0);
+}
+
+/* A newline is seen as its sign; the colour ends with the line, which some terminals would fill with it. */
+static void print_in_style(const char *style, const struct text_buffer *text)
+{
+    for (size_t begin = 0, end; begin < text->length; begin = end) {
+        const char *newline = memchr(text->data + begin, '\n', text->length - begin);
+        end = newline ? (size_t)(newline - text->data) + 1 : text->length;
+        printf("%s%.*s%s\033[0m%s", style, (int)(end - begin - (newline != NULL)), text->data + begin,
+               newline ? "\xE2\x86\xB5" : "", newline ? "\n" : "");
+    }
+}
+
 static void print_coloured(const struct session *session, const struct shown *shown)
 {
-    struct token_stream stream = {.skip_special_tokens = false};
     struct text_buffer text = {0};
-    printf("---- %s: %d tokens, %d trained\n", shown->place, shown->tokens, shown->trained);
+    append_visibly(&text, shown->place, strlen(shown->place));
+    printf("---- %.*s: %d tokens, %d trained\n", (int)text.length, text.data, shown->tokens, shown->trained);
     for (int t = 0; t < shown->tokens; t++) {
         const char *trained = t % 2 ? "\033[30;102m" : "\033[30;42m";
         const char *other = t % 2 ? "\033[90m" : "\033[2;37m";
-        fputs(is_trained(shown, t) ? trained : other, stdout);
-        fputs(is_special(session, shown->ids[t]) ? "\033[4m" : "", stdout);
+        char style[32];
+        snprintf(style, sizeof style, "%s%s", is_trained(shown, t) ? trained : other,
+                 is_special(session, shown->ids[t]) ? "\033[4m" : "");
         text.length = 0;
-        if (session->tokenizer)
-            decode_token(session, &stream, shown, t, &text);
-        else
-            printf("%d ", (int)shown->ids[t]);
-        print_buffer(&text);
-        fputs("\033[0m", stdout);
+        if (session->tokenizer) {
+            struct view view = text_of(shown, t);
+            append_visibly(&text, view.text, view.length);
+        } else {
+            char id[16];
+            snprintf(id, sizeof id, "%d ", (int)shown->ids[t]);
+            text_buffer_append_string(&text, id);
+        }
+        print_in_style(style, &text);
     }
     printf("\n");
-    tokenizer_stream_free(&stream);
     text_buffer_free(&text);
 }
 
@@ -168,6 +204,9 @@ static bool show_sample(const struct session *session, const struct dataset *dat
     shown->tokens = data->sample[sample].tokens;
     shown->trained = (int)data->sample[sample].trained;
     shown->place = dataset_place(data, sample);
+    shown->text.length = 0;
+    if (session->tokenizer)
+        tokenizer_decode_each(session->tokenizer, shown->ids, (size_t)shown->tokens, &shown->text, shown->end);
     print(session, shown);
     free(shown->place);
     return true;
@@ -176,10 +215,12 @@ static bool show_sample(const struct session *session, const struct dataset *dat
 static bool show_samples(const struct session *session, const struct dataset *data, const struct train_config *config,
                          bool json, struct error *err)
 {
-    size_t size = (size_t)config->max_length * sizeof(int32_t);
-    struct shown shown = {.ids = allocate(size, "a sample"), .labels = allocate(size, "a sample")};
+    size_t length = (size_t)config->max_length, size = length * sizeof(int32_t);
+    struct shown shown = {.ids = allocate(size, "a sample"),
+                          .labels = allocate(size, "a sample"),
+                          .end = allocate(length * sizeof *shown.end, "a sample")};
     uint32_t samples = (uint32_t)data->samples, *order = allocate(samples * sizeof *order, "the order of samples");
-    print_function *print = json ? print_ids : isatty(STDOUT_FILENO) ? print_coloured : print_line;
+    print_function *print = json ? print_ids : colours_are_wanted() ? print_coloured : print_line;
     sampler_order(order, samples, config->shuffle && !json, (uint64_t)config->seed, 0);
     bool ok = true;
     for (uint32_t i = 0; ok && i < samples; i++)
@@ -187,6 +228,8 @@ static bool show_samples(const struct session *session, const struct dataset *da
     free(order);
     free(shown.ids);
     free(shown.labels);
+    free(shown.end);
+    text_buffer_free(&shown.text);
     return ok;
 }
 

@@ -171,6 +171,56 @@ void tokenizer_stream_free(struct token_stream *stream)
     *stream = (struct token_stream){0};
 }
 
+/* How many bytes the texts have in common at their beginnings, in whole characters. */
+static size_t common_length(const struct text_buffer *a, const struct text_buffer *b, size_t from)
+{
+    size_t same = from;
+    while (same < a->length && same < b->length && a->data[same] == b->data[same])
+        same++;
+    while (same > from && same < b->length && ((unsigned char)b->data[same] & 0xC0) == 0x80)
+        same--;
+    return same > from ? same - from : 0;
+}
+
+/* The stream gave the texts of the last tokens at once, `begin` being where in `out` they begin: what the first k of them make by
+ * themselves is theirs as far as it is the same. The `before` ids in front only tell the decoder that others were there. */
+static void divide(struct tokenizer *t, const int32_t *ids, size_t before, size_t count, size_t begin, size_t *end)
+{
+    struct text_buffer all = {0}, some = {0};
+    tokenizer_decode(t, ids, before, false, &some);
+    size_t from = some.length, given = 0;
+    tokenizer_decode(t, ids, before + count, false, &all);
+    for (size_t i = 0; i + 1 < count; i++) {
+        some.length = 0;
+        tokenizer_decode(t, ids, before + i + 1, false, &some);
+        size_t common = common_length(&some, &all, from);
+        given = common > given ? common : given;
+        end[i] = begin + given;
+    }
+    text_buffer_free(&all);
+    text_buffer_free(&some);
+}
+
+void tokenizer_decode_each(struct tokenizer *t, const int32_t *ids, size_t count, struct text_buffer *out, size_t *end)
+{
+    struct token_stream stream = {.skip_special_tokens = false};
+    size_t context = 0, first = 0; /* the ids that the stream gave text for last, those that wait for theirs */
+    for (size_t i = 0; i < count; i++) {
+        size_t begin = out->length;
+        tokenizer_stream_push(t, &stream, ids[i], out);
+        if (i + 1 == count)
+            tokenizer_stream_end(t, &stream, out);
+        end[i] = out->length;
+        if (end[i] > begin) {
+            if (first < i)
+                divide(t, ids + context, first - context, i + 1 - first, begin, end + first);
+            context = first;
+            first = i + 1;
+        }
+    }
+    tokenizer_stream_free(&stream);
+}
+
 int32_t tokenizer_id(const struct tokenizer *t, const char *token)
 {
     return vocabulary_find(&t->vocabulary, token, strlen(token));

@@ -44,6 +44,11 @@ bool tokenizer_encode(struct tokenizer *tokenizer, const char *text, size_t leng
 void tokenizer_decode(struct tokenizer *tokenizer, const int32_t *ids, size_t count, bool skip_special_tokens,
                       struct text_buffer *out);
 
+/* tokenizer_decode with the special tokens, and where in `out` the text of ids[i] ends: end[i]. What several tokens make up, a
+ * character for one, is the last one's, the one that completes it. */
+void tokenizer_decode_each(struct tokenizer *tokenizer, const int32_t *ids, size_t count, struct text_buffer *out,
+                           size_t *end);
+
 /* Decoding while ids arrive one by one. Zero-initialize with the flag set; tokenizer_stream_free. */
 struct token_stream {
     bool skip_special_tokens;

@@ -232,6 +232,14 @@ bool unicode_is_punctuation(uint32_t c)
     return !code_ranges_have(newer_punctuation, sizeof newer_punctuation / sizeof *newer_punctuation, c);
 }
 
+bool unicode_is_control(uint32_t c)
+{
+    utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)c);
+    bool is_joiner = c == 0x200C || c == 0x200D;
+    return category == UTF8PROC_CATEGORY_CC || (category == UTF8PROC_CATEGORY_CF && !is_joiner) ||
+           category == UTF8PROC_CATEGORY_ZL || category == UTF8PROC_CATEGORY_ZP;
+}
+
 bool unicode_is_word(uint32_t c)
 {
     utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)c);

@@ -56,6 +56,10 @@ bool unicode_is_numeric(uint32_t code_point);
 /* ASCII punctuation and symbols, and every general category P* of Unicode 8, as in the crate that the tokenizers library asks. */
 bool unicode_is_punctuation(uint32_t code_point);
 
+/* General category Cc, Cf, Zl or Zp: what terminals obey or hide (controls, marks of direction, invisible signs), but not the two
+ * joiners, without which words of some scripts and emoji fall apart. */
+bool unicode_is_control(uint32_t code_point);
+
 /* `\w` of Rust's regex: Alphabetic, Mark, Nd, Pc and the two joiners. */
 bool unicode_is_word(uint32_t code_point);
 

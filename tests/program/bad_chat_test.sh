@@ -63,10 +63,30 @@ test_unusual_orders_of_turns_are_rendered() {
 test_a_terminal_shows_colours() {
     script -qec true /dev/null >/dev/null 2>&1 || return 0
     printf '{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}\n' >"$work/data.jsonl"
-    succeed script -qec "'$(program demo)' preview --model '$data/demo/model' --data '$work/data.jsonl' 2>'$work/told'" /dev/null
+    succeed env -u NO_COLOR TERM=xterm script -qec "'$(program demo)' preview --model '$data/demo/model' --data '$work/data.jsonl' 2>'$work/told'" /dev/null
     escape=$(printf '\033')
     grep -q "$escape\[30;[0-9]*m${escape}\[4m<|im_end|>" "$work/out" # trained and special
     grep -q "$escape\[[29][;0-9]*m${escape}\[4m<|im_start|>" "$work/out" # special only
+}
+
+# Nothing in the data speaks to the terminal: controls and marks of direction are spelled, newlines seen in their token's colour.
+test_a_terminal_sees_what_data_would_hide() {
+    preview="'$(program demo)' preview --model '$data/demo/model' --data '$work/data.jsonl' 2>'$work/told'"
+    printf '{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b\\n\\n\\u001b[31mc\\u009b\\u202ed\\udb40\\udc41"}]}\n' >"$work/data.jsonl"
+    succeed sh -c "$preview"
+    expect_out '"text":"<|im_start|>system\nYou are a friendly assistant.<|im_end|>\n<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\nb\n\n\u001b[31mc\u009b\u202ed\udb40\udc41<|im_end|>"'
+    script -qec true /dev/null >/dev/null 2>&1 || return 0
+    escape=$(printf '\033')
+    succeed env -u NO_COLOR TERM=xterm script -qec "$preview" /dev/null
+    for hidden in '\u001b' '\u009b' '\u202e' '\udb40\udc41'; do expect_out "$hidden"; done
+    grep -q "$escape\[30;[0-9]*m↵$escape\[0m" "$work/out"
+    grep -q "$escape\[31m" "$work/out" && return 1
+    for plain in NO_COLOR=1 TERM=dumb; do
+        succeed env -u NO_COLOR "$plain" script -qec "$preview" /dev/null
+        expect_out '"class":"trained"'
+        grep -q "$escape" "$work/out" && return 1
+    done
+    return 0
 }
 
 # refuse_line TEXT LINE FLAG...: what tokenize says of a line of its input.

@@ -218,6 +218,71 @@ static void incomplete_characters_wait(void **state)
     tokenizer_free(tokenizer);
 }
 
+/* Each token's own text: ends never decrease, and all of it is what decoding gives. */
+static void check_each(struct tokenizer *tokenizer, const struct ids *ids)
+{
+    struct text_buffer wanted = {0}, out = {0};
+    size_t end[16], last = 2;
+    assert_in_range(ids->count, 1, 16);
+    text_buffer_append_string(&wanted, "> ");
+    text_buffer_append_string(&out, "> ");
+    tokenizer_decode(tokenizer, ids->id, ids->count, false, &wanted);
+    tokenizer_decode_each(tokenizer, ids->id, ids->count, &out, end);
+    assert_same_text(&out, &wanted);
+    for (size_t i = 0; i < ids->count; i++) {
+        assert_in_range(end[i], last, out.length);
+        assert_int_equal(utf8_valid_length(out.data + last, end[i] - last), end[i] - last);
+        last = end[i];
+    }
+    assert_int_equal(last, out.length);
+    text_buffer_free(&wanted);
+    text_buffer_free(&out);
+}
+
+/* A character is the text of the token that completes it, whatever follows. */
+static void characters_belong_to_their_last_token(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *directory, *token[8], *text[8];
+    } cases[] = {
+        {"text/mistral-1k",
+         {"a", "<0xE4>", "<0xB8>", "<0xAD>", "a", "<0xC3>", "<0xA9>"},
+         {"a", "", "", "\xE4\xB8\xAD", "a", "", "\xC3\xA9"}},
+        {"text/mistral-1k",
+         {"<0xC3>", "<0xA9>", "<0x41>", "<0xC3>", "<0xA9>", "\xE2\x96\x81"},
+         {"", "\xC3\xA9", "A", "", "\xC3\xA9", " "}},
+        {"text/mistral-1k",
+         {"a", "<0xE4>", "<0xB8>", "a", "<0xFF>"},
+         {"a", "\xEF\xBF\xBD", "\xEF\xBF\xBD", "a", "\xEF\xBF\xBD"}},
+        {"text/qwen2.5-2k",
+         {"a", "\xC3\xA4", "\xC2\xB8", "\xC5\x83", "a"}, /* the bytes E4 B8 AD, in the byte-level alphabet */
+         {"a", "", "", "\xE4\xB8\xAD", "a"}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct tokenizer *tokenizer = load(cases[i].directory);
+        struct ids ids = {0};
+        struct text_buffer out = {0};
+        size_t end[8], begin = 0;
+        for (int k = 0; k < 8 && cases[i].token[k]; k++) {
+            ids_push(&ids, tokenizer_id(tokenizer, cases[i].token[k]), 0);
+            assert_true(ids.id[k] >= 0);
+        }
+        tokenizer_decode_each(tokenizer, ids.id, ids.count, &out, end);
+        for (size_t k = 0; k < ids.count; begin = end[k++]) {
+            struct text_buffer wanted = {0}, got = {0};
+            text_buffer_append_string(&wanted, cases[i].text[k]);
+            text_buffer_append(&got, out.data + begin, end[k] - begin);
+            assert_same_text(&got, &wanted);
+            text_buffer_free(&wanted);
+            text_buffer_free(&got);
+        }
+        ids_free(&ids);
+        text_buffer_free(&out);
+        tokenizer_free(tokenizer);
+    }
+}
+
 /* Rows of ids that no text has: bytes that are no UTF-8, special tokens in between. */
 static void streams_of_any_ids(void **state)
 {
@@ -238,6 +303,7 @@ static void streams_of_any_ids(void **state)
             }
             tokenizer_decode(tokenizer, ids.id, ids.count, row % 2, &wanted);
             check_stream(tokenizer, &ids, row % 2, &wanted);
+            check_each(tokenizer, &ids);
             ids_free(&ids);
             text_buffer_free(&wanted);
         }
@@ -292,9 +358,13 @@ int main(void)
             (struct CMUnitTest){.name = names[i], .test_func = goldens, .initial_state = (void *)(size_t)names[i]};
     }
     const struct CMUnitTest others[] = {
-        cmocka_unit_test(words_of_any_length), cmocka_unit_test(starts_are_byte_offsets),
-        cmocka_unit_test(stories260k),         cmocka_unit_test(incomplete_characters_wait),
-        cmocka_unit_test(streams_of_any_ids),  cmocka_unit_test(invalid_utf8_is_refused),
+        cmocka_unit_test(words_of_any_length),
+        cmocka_unit_test(starts_are_byte_offsets),
+        cmocka_unit_test(stories260k),
+        cmocka_unit_test(incomplete_characters_wait),
+        cmocka_unit_test(streams_of_any_ids),
+        cmocka_unit_test(invalid_utf8_is_refused),
+        cmocka_unit_test(characters_belong_to_their_last_token),
     };
     return cmocka_run_group_tests_name("goldens", tests, NULL, NULL) +
            cmocka_run_group_tests_name("tokenizer", others, NULL, NULL);
