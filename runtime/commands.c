@@ -214,7 +214,7 @@ const struct command commands[] = {
     {"merge", "Writes the base model with the adapter merged in.", WITH(merge_options), command_merge},
     {"tokenize", "Reads one JSON string, or array of messages, a line from stdin; prints an array of ids for each.",
      WITH(tokenize_options), run_tokenize},
-    {"preview", "Shows what would be trained on, token by token, as train would with the same options.",
+    {"preview", "Shows, token by token, what train would train on; takes those of train's options that are about data.",
      WITH(preview_options), command_preview},
     {"info", "Tells the recipe, shapes, adapter placement, memory plan and cost.", WITH(info_options), command_info},
     {"selftest", "Checks every kernel of this program against its reference, on this machine.", NULL, 0,

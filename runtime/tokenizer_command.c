@@ -113,7 +113,8 @@ static bool run(struct tokenize *t, bool decode, FILE *in, FILE *out, struct err
         snprintf(name, sizeof name, "line %zu of the input", number);
         struct json_cursor cursor = json_cursor_begin(name, t->line.data ? t->line.data : "", t->line.length);
         if (json_cursor_peek(&cursor) == '\0' && cursor.position == cursor.length) {
-            continue;
+            return error_set(err, "%s is empty: expected %s; remove it, or write %s for nothing", name,
+                             decode ? "a JSON array of ids" : "a JSON string, or messages", decode ? "[]" : "\"\"");
         }
         t->answer.length = 0;
         if (!(decode ? decode_line(t, &cursor, err) : encode_line(t, &cursor, err))) {

@@ -7,7 +7,8 @@
 
 #include <stdio.h>
 
-/* Reads `in` line by line and writes a line to `out` for each, at once; empty lines are skipped.
+/* Reads `in` line by line and writes a line to `out` for each, at once; an empty one is an error, so that lines
+ * and answers stay in step.
  *
  * A line is a JSON string (tokenized with the post-processor's special tokens), or an array of messages or an object with messages
  * and tools (rendered in the chat format, with the generation prompt unless the assistant spoke last; chat_format_messages.h says

@@ -35,7 +35,7 @@ bool tokenizer_load_model(struct tokenizer *tokenizer, struct json_cursor *curso
  * NULs, ill-formed UTF-8. */
 bool tokenizer_gather(cJSON *object, const char *key, struct json_cursor *cursor, struct error *err);
 
-/* The model's "merges" at the cursor, once its vocabulary is there. */
+/* The model's "merges" at the cursor, once its vocabulary is there. The cursor's name is the file's and the field's. */
 bool tokenizer_load_merges(struct tokenizer *tokenizer, struct json_cursor *cursor, struct error *err);
 
 /* "post_processor". Known: TemplateProcessing, ByteLevel, RobertaProcessing, BertProcessing, Sequence. */

@@ -14,7 +14,7 @@ struct merge {
 
 struct merge_batch {
     struct tokenizer *tokenizer;
-    const char *file;
+    const char *name; /* file and field, for messages */
     struct text_buffer text;
     struct merge merge[MERGES_AT_ONCE];
     struct vocabulary_search half[2 * MERGES_AT_ONCE];
@@ -24,14 +24,14 @@ struct merge_batch {
 };
 
 /* "a b": takes the blank out, *left becomes the length of a. */
-static bool split_at_blank(struct text_buffer *text, size_t begin, size_t *left, const char *file, struct error *err)
+static bool split_at_blank(struct text_buffer *text, size_t begin, size_t *left, const char *name, struct error *err)
 {
     char *start = text->data + begin;
     size_t length = text->length - begin;
     char *blank = memchr(start, ' ', length);
     size_t behind = blank ? (size_t)(start + length - blank - 1) : 0;
     if (!blank || memchr(blank + 1, ' ', behind)) {
-        return error_set(err, "%s: model.merges: '%.*s' is not two tokens with a blank between", file,
+        return error_set(err, "%s: '%.*s' is not two tokens with a blank between", name,
                          (int)(length < 80 ? length : 80), start);
     }
     *left = (size_t)(blank - start);
@@ -62,7 +62,7 @@ static bool read_merge(struct merge_batch *batch, struct json_cursor *cursor, st
             return false;
         }
         *comment = text->length - merge->begin >= 8 && memcmp(text->data + merge->begin, "#version", 8) == 0;
-        if (!*comment && !split_at_blank(text, merge->begin, &merge->left, batch->file, err)) {
+        if (!*comment && !split_at_blank(text, merge->begin, &merge->left, batch->name, err)) {
             return false;
         }
     }
@@ -73,7 +73,7 @@ static bool read_merge(struct merge_batch *batch, struct json_cursor *cursor, st
 static bool unknown_token(const struct merge_batch *batch, size_t index, const char *text, size_t length,
                           struct error *err)
 {
-    return error_set(err, "%s: model.merges[%u] needs the token '%.*s', which model.vocab does not have", batch->file,
+    return error_set(err, "%s[%u] needs the token '%.*s', which model.vocab does not have", batch->name,
                      batch->taken + (uint32_t)index, (int)(length < 80 ? length : 80), text);
 }
 
@@ -96,8 +96,8 @@ static bool find_halves(struct merge_batch *batch, struct error *err)
         const struct merge *merge = &batch->merge[i];
         const char *text = batch->text.data + merge->begin;
         if (merge->left == 0 || merge->left == merge->length) {
-            return error_set(err, "%s: model.merges[%u] joins '%.*s' with nothing", batch->file,
-                             batch->taken + (uint32_t)i, (int)(merge->length < 80 ? merge->length : 80), text);
+            return error_set(err, "%s[%u] joins '%.*s' with nothing", batch->name, batch->taken + (uint32_t)i,
+                             (int)(merge->length < 80 ? merge->length : 80), text);
         }
         half[2 * i] = (struct vocabulary_search){.text = text, .length = merge->left};
         half[2 * i + 1] = (struct vocabulary_search){.text = text + merge->left, .length = merge->length - merge->left};
@@ -149,7 +149,7 @@ static bool push_merge(struct merge_batch *batch, struct json_cursor *cursor, st
 
 bool tokenizer_load_merges(struct tokenizer *tokenizer, struct json_cursor *cursor, struct error *err)
 {
-    struct merge_batch batch = {.tokenizer = tokenizer, .file = cursor->name, .newest = -1};
+    struct merge_batch batch = {.tokenizer = tokenizer, .name = cursor->name, .newest = -1};
     merge_table_reserve(&tokenizer->bpe.merges, (size_t)tokenizer->vocabulary.count);
     bool more, first = true, ok = json_cursor_take(cursor, '[', err);
     while (ok && (ok = json_cursor_more(cursor, ']', first, &more, err)) && more) {

@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool load_vocabulary(struct vocabulary *vocabulary, struct json_cursor *cursor, struct error *err)
+static bool load_vocabulary(struct tokenizer *t, struct json_cursor *cursor, struct error *err)
 {
+    struct vocabulary *vocabulary = &t->vocabulary;
     struct text_buffer text = {0};
     struct error cause;
     bool more, first = true, ok = json_cursor_take(cursor, '{', err);
@@ -15,11 +16,11 @@ static bool load_vocabulary(struct vocabulary *vocabulary, struct json_cursor *c
         int64_t id = 0;
         ok = json_cursor_integer(cursor, &id, err);
         if (ok && !vocabulary_append(vocabulary, id, text.data, text.length, &cause)) {
-            ok = error_set(err, "%s: model.vocab: %s", cursor->name, cause.text);
+            ok = error_set(err, "%s: %s", cursor->name, cause.text);
         }
     }
     if (ok && !vocabulary_index(vocabulary, &cause)) {
-        ok = error_set(err, "%s: model.vocab: %s", cursor->name, cause.text);
+        ok = error_set(err, "%s: %s", cursor->name, cause.text);
     }
     text_buffer_free(&text);
     return ok;
@@ -31,7 +32,10 @@ static bool load_unk(struct tokenizer *t, const cJSON *value, struct error *err)
     if (!value || cJSON_IsNull(value)) {
         return true;
     }
-    const char *unk = cJSON_IsString(value) ? value->valuestring : "";
+    const char *unk = cJSON_GetStringValue(value);
+    if (!unk) {
+        return error_set(err, "model.unk_token: expected a string or null");
+    }
     t->bpe.unk = vocabulary_find(&t->vocabulary, unk, strlen(unk));
     return t->bpe.unk >= 0 || error_set(err, "model.unk_token: '%s' is not in model.vocab", unk);
 }
@@ -65,21 +69,43 @@ static bool load_fields(struct tokenizer *t, const cJSON *fields, struct error *
            field_bool(fields, "model", "ignore_merges", false, &bpe->ignore_merges, err);
 }
 
+typedef bool load_part(struct tokenizer *t, struct json_cursor *cursor, struct error *err);
+
+/* Messages name the field too. */
+static bool load_named(struct tokenizer *t, struct json_cursor *cursor, const char *field, load_part *load,
+                       struct error *err)
+{
+    const char *file = cursor->name;
+    char *name = format_text("%s: %s", file, field);
+    cursor->name = name;
+    bool ok = load(t, cursor, err);
+    cursor->name = file;
+    free(name);
+    return ok;
+}
+
+static bool open_model(struct tokenizer *t, struct json_cursor *cursor, struct error *err)
+{
+    (void)t;
+    return json_cursor_take(cursor, '{', err);
+}
+
 static bool load_parts(struct tokenizer *t, struct json_cursor *cursor, cJSON *fields, struct error *err)
 {
     struct json_cursor merges = {0};
     struct text_buffer key = {0};
     bool more, first = true, has_vocabulary = false, has_merges = false, merges_wait = false;
-    bool ok = json_cursor_take(cursor, '{', err);
+    bool ok = load_named(t, cursor, "model", open_model, err);
     for (; ok && (ok = json_cursor_member(cursor, first, &key, &more, err)) && more; first = false) {
         if (strcmp(key.data, "vocab") == 0) {
             ok = has_vocabulary ? error_set(err, "%s: model.vocab stands twice", cursor->name)
-                                : load_vocabulary(&t->vocabulary, cursor, err);
+                                : load_named(t, cursor, "model.vocab", load_vocabulary, err);
             has_vocabulary = true;
         } else if (strcmp(key.data, "merges") == 0) {
             merges = *cursor; /* they need the vocabulary, which nearly always stands in front of them */
             has_merges = true;
-            ok = has_vocabulary ? tokenizer_load_merges(t, cursor, err) : json_cursor_skip(cursor, err);
+            ok = has_vocabulary ? load_named(t, cursor, "model.merges", tokenizer_load_merges, err)
+                                : json_cursor_skip(cursor, err);
             merges_wait = !has_vocabulary;
         } else {
             ok = tokenizer_gather(fields, key.data, cursor, err);
@@ -90,7 +116,7 @@ static bool load_parts(struct tokenizer *t, struct json_cursor *cursor, cJSON *f
         ok = error_set(err, "%s: model.%s is missing; only models of type BPE are supported", cursor->name,
                        has_vocabulary ? "merges" : "vocab");
     }
-    return ok && (!merges_wait || tokenizer_load_merges(t, &merges, err));
+    return ok && (!merges_wait || load_named(t, &merges, "model.merges", tokenizer_load_merges, err));
 }
 
 bool tokenizer_load_model(struct tokenizer *t, struct json_cursor *cursor, struct error *err)

@@ -4,25 +4,34 @@
 
 #include <string.h>
 
+static bool push_id(const struct tokenizer *t, const cJSON *id, struct ids *to)
+{
+    bool known = cJSON_IsNumber(id) && id->valuedouble >= 0 && id->valuedouble < t->vocabulary.size &&
+                 id->valuedouble == (int32_t)id->valuedouble;
+    if (known) {
+        ids_push(to, (int32_t)id->valuedouble, 0);
+    }
+    return known;
+}
+
 static bool add_special_token(struct tokenizer *t, const cJSON *processor, const cJSON *piece, const char *path,
                               struct ids *to, struct error *err)
 {
-    const char *name = field_string(piece, path, "id", err);
+    const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(piece, "id"));
     if (!name) {
-        return false;
+        return error_set(err, "%s.single: expected a SpecialToken's id to be a string", path);
     }
     const cJSON *tokens = cJSON_GetObjectItemCaseSensitive(processor, "special_tokens");
-    const cJSON *ids = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(tokens, name), "ids");
-    if (!cJSON_IsArray(ids)) {
+    const cJSON *token = cJSON_GetObjectItemCaseSensitive(tokens, name);
+    const cJSON *ids = cJSON_GetObjectItemCaseSensitive(token, "ids");
+    if (!token) {
         return error_set(err, "%s: the template uses '%s', which special_tokens does not have", path, name);
     }
-    for (const cJSON *id = ids->child; id; id = id->next) {
-        if (!cJSON_IsNumber(id) || !(id->valuedouble >= 0 && id->valuedouble < t->vocabulary.size)) {
-            return error_set(err, "%s.special_tokens: an id of '%s' is not in the vocabulary", path, name);
-        }
-        ids_push(to, (int32_t)id->valuedouble, 0);
+    bool ok = cJSON_IsArray(ids);
+    for (const cJSON *id = ok ? ids->child : NULL; ok && id; id = id->next) {
+        ok = push_id(t, id, to);
     }
-    return true;
+    return ok || error_set(err, "%s.special_tokens.%.80s.ids: expected a list of ids of the vocabulary", path, name);
 }
 
 static bool load_template(struct tokenizer *t, const cJSON *object, const char *path, struct ids *before,
@@ -54,12 +63,8 @@ static bool add_named(struct tokenizer *t, const cJSON *object, const char *path
                       struct error *err)
 {
     const cJSON *pair = cJSON_GetObjectItemCaseSensitive(object, name);
-    const cJSON *id = cJSON_GetArrayItem(pair, 1);
-    if (!cJSON_IsNumber(id) || !(id->valuedouble >= 0 && id->valuedouble < t->vocabulary.size)) {
-        return error_set(err, "%s.%s: expected [token, id] with an id of the vocabulary", path, name);
-    }
-    ids_push(to, (int32_t)id->valuedouble, 0);
-    return true;
+    return push_id(t, cJSON_GetArrayItem(pair, 1), to) ||
+           error_set(err, "%s.%s: expected [token, id] with an id of the vocabulary", path, name);
 }
 
 /* In a sequence, the library gives a second processor the pieces that the first one made in place of the text, with results that

@@ -243,7 +243,7 @@ static void tokenize_and_back(void **state)
 {
     (void)state;
     struct error err;
-    char *ids = run("\"the \\u0000\\ud83d\\ude42\"\n\n[{\"role\": \"user\", \"content\": \"a\"}]\r\n"
+    char *ids = run("\"the \\u0000\\ud83d\\ude42\"\n[{\"role\": \"user\", \"content\": \"a\"}]\r\n"
                     "[{\"content\": \"b\", \"role\": \"assistant\", \"weight\": 0}]",
                     false, &err);
     assert_non_null(ids);
@@ -281,6 +281,10 @@ static void tokenize_mistakes(void **state)
         {"[]\n", false, "line 1 of the input: the conversation is empty"},
         {"[{\"role\": \"user\"}]\n", false,
          "line 1 of the input: messages[0].content: expected a string, found nothing"},
+        {"\"a\"\n\n\"b\"\n", false,
+         "line 2 of the input is empty: expected a JSON string, or messages; remove it, or write \"\" for nothing"},
+        {" \t\r\n", true,
+         "line 1 of the input is empty: expected a JSON array of ids; remove it, or write [] for nothing"},
         {"[999999]\n", true, "line 1 of the input: no token has id 999999; ids go up to 2277"},
         {"[1.5]\n", true, "line 1 of the input: expected a whole number at byte 2 of the JSON, found '.'"},
     };

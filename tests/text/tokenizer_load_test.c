@@ -77,7 +77,7 @@ static const struct {
     {"{" MODEL, NULL, "tokenizer.json: JSON ends early, at byte 80, where ',' or '}' was expected"},
     {"{" MODEL "} x", NULL, "tokenizer.json: expected the end at byte 82 of the JSON, found 'x'"},
     {"{\"model\": {\"type\": \"Unigram\", \"vocab\": [[\"a\", 0.5]]}}", NULL,
-     "tokenizer.json: expected '{' at byte 39 of the JSON, found '['"},
+     "tokenizer.json: model.vocab: expected '{' at byte 39 of the JSON, found '['"},
     {"{\"model\": {\"type\": \"WordLevel\", \"vocab\": {\"a\": 0}}}", NULL,
      "tokenizer.json: model.merges is missing; only models of type BPE are supported"},
     {"{\"model\": {\"vocab\": {\"a\": 0, \"b\": 0}, \"merges\": []}}", NULL,
@@ -135,24 +135,25 @@ static const struct {
     {"{\"model\": {\"vocab\": {\"a\": 0, \"b\": 1}, \"merges\": [[\"a\", \"b\"]]}}", NULL,
      "tokenizer.json: model.merges[0] needs the token 'ab', which model.vocab does not have"},
     {"{\"model\": {\"vocab\": {\"a\": 0}, \"merges\": [[\"a\", \"b\", \"c\"]]}}", NULL,
-     "tokenizer.json: expected ']' at byte 50 of the JSON, found ','"},
+     "tokenizer.json: model.merges: expected ']' at byte 50 of the JSON, found ','"},
     {"{\"model\": {\"vocab\": {\"a\": 0}, \"merges\": {}}}", NULL,
-     "tokenizer.json: expected '[' at byte 40 of the JSON, found '{'"},
+     "tokenizer.json: model.merges: expected '[' at byte 40 of the JSON, found '{'"},
     {"{\"model\": {\"vocab\": {\"a\": 16777216}, \"merges\": []}}", NULL,
      "tokenizer.json: model.vocab: token 'a' has id 16777216; ids go from 0 to 16777215"},
     {"{\"model\": {\"vocab\": {\"a\": 99999999999999999999}, \"merges\": []}}", NULL,
-     "tokenizer.json: the number at byte 26 of the JSON is too large"},
+     "tokenizer.json: model.vocab: the number at byte 26 of the JSON is too large"},
     {"{\"model\": {\"vocab\": {\"a\": 1e3}, \"merges\": []}}", NULL,
-     "tokenizer.json: expected a whole number at byte 27 of the JSON, found 'e'"},
+     "tokenizer.json: model.vocab: expected a whole number at byte 27 of the JSON, found 'e'"},
     {"{\"model\": {\"vocab\": {\"a\": \"0\"}, \"merges\": []}}", NULL,
-     "tokenizer.json: expected a whole number at byte 26 of the JSON, found '\"'"},
+     "tokenizer.json: model.vocab: expected a whole number at byte 26 of the JSON, found '\"'"},
     {"{\"model\": {\"vocab\": {\"a\": 0}, \"merges\": [], \"fuse_unk\": 1}}", NULL,
      "tokenizer.json: model.fuse_unk: expected true or false"},
     {"{\"model\": {\"vocab\": {\"\xFF"
      "\": 0}, \"merges\": []}}",
-     NULL, "tokenizer.json: byte 0xFF at byte 22 of the JSON is not valid UTF-8"},
+     NULL, "tokenizer.json: model.vocab: byte 0xFF at byte 22 of the JSON is not valid UTF-8"},
     {"{\"model\": {\"vocab\": {\"\\ud800x\": 0}, \"merges\": []}}", NULL,
-     "tokenizer.json: the escape \\ud800 at byte 22 of the JSON is half of a surrogate pair, which is no character; "
+     "tokenizer.json: model.vocab: the escape \\ud800 at byte 22 of the JSON is half of a surrogate pair, which is no "
+     "character; "
      "remove it, or add the other half"},
     {"{" MODEL ", \"normalizer\": {\"type\": \"Prepend\", \"prepend\": \"\xC3"
      "\"}}",
@@ -211,6 +212,40 @@ static const struct {
     {"{" MODEL ", \"padding\": {\"strategy\": \"BatchLongest\"}, \"truncation\": {\"max_length\": 1}}", NULL, ""},
     {"{" MODEL ", \"padding\": 3}", NULL, "tokenizer.json: padding: expected an object or null"},
     {"{" MODEL ", \"truncation\": [512]}", NULL, "tokenizer.json: truncation: expected an object or null"},
+    {"{\"model\": null}", NULL, "tokenizer.json: model: expected '{' at byte 10 of the JSON, found 'n'"},
+    {"{\"model\": {\"vocab\": {\"a\": 5.5}, \"merges\": []}}", NULL,
+     "tokenizer.json: model.vocab: expected a whole number at byte 27 of the JSON, found '.'"},
+    {"{\"model\": {\"vocab\": {\"a\": 0}, \"merges\": [3]}}", NULL,
+     "tokenizer.json: model.merges: expected a string at byte 41 of the JSON, found '3'"},
+    {"{\"model\": {\"merges\": [[\"a\"]], \"vocab\": {\"a\": 0}}}", NULL,
+     "tokenizer.json: model.merges: expected ',' at byte 26 of the JSON, found ']'"},
+    {"{\"model\": {\"vocab\": {\"a\": 0}, \"merges\": [], \"unk_token\": 3}}", NULL,
+     "tokenizer.json: model.unk_token: expected a string or null"},
+    {"{" MODEL
+     ", \"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [{\"SpecialToken\": {\"id\": \"a\"}}, "
+     "{\"Sequence\": {\"id\": \"A\"}}], \"special_tokens\": {\"a\": {\"ids\": [0, 2]}}}}",
+     NULL, ""},
+    {"{" MODEL
+     ", \"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [{\"SpecialToken\": {\"id\": \"a\"}}, "
+     "{\"Sequence\": {\"id\": \"A\"}}], \"special_tokens\": {\"a\": {\"ids\": [5.5]}}}}",
+     NULL, "tokenizer.json: post_processor.special_tokens.a.ids: expected a list of ids of the vocabulary"},
+    {"{" MODEL
+     ", \"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [{\"SpecialToken\": {\"id\": \"a\"}}, "
+     "{\"Sequence\": {\"id\": \"A\"}}], \"special_tokens\": {\"a\": {\"ids\": [1.5]}}}}",
+     NULL, "tokenizer.json: post_processor.special_tokens.a.ids: expected a list of ids of the vocabulary"},
+    {"{" MODEL
+     ", \"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [{\"SpecialToken\": {\"id\": \"a\"}}, "
+     "{\"Sequence\": {\"id\": \"A\"}}], \"special_tokens\": {\"a\": {\"ids\": [3]}}}}",
+     NULL, "tokenizer.json: post_processor.special_tokens.a.ids: expected a list of ids of the vocabulary"},
+    {"{" MODEL
+     ", \"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [{\"SpecialToken\": {\"id\": \"a\"}}, "
+     "{\"Sequence\": {\"id\": \"A\"}}], \"special_tokens\": {\"a\": {\"ids\": 0}}}}",
+     NULL, "tokenizer.json: post_processor.special_tokens.a.ids: expected a list of ids of the vocabulary"},
+    {"{" MODEL
+     ", \"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [{\"SpecialToken\": {\"id\": 1}}]}}",
+     NULL, "tokenizer.json: post_processor.single: expected a SpecialToken's id to be a string"},
+    {"{" MODEL ", \"post_processor\": {\"type\": \"BertProcessing\", \"cls\": [\"a\", 0.5], \"sep\": [\"b\", 1]}}",
+     NULL, "tokenizer.json: post_processor.cls: expected [token, id] with an id of the vocabulary"},
     {"{" MODEL "}", "{\"split_special_tokens\": false}", ""},
     {"{" MODEL "}", "{\"split_special_tokens\": true}",
      "tokenizer_config.json: split_special_tokens is true, which is not supported: a text that spells a special token "
