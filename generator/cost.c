@@ -115,15 +115,19 @@ static void cost_operation(const struct plan *plan, const struct graph *graph, s
     }
 }
 
-/* Operations and bytes a second; see cost.h. fp16 is three products of bfloat16. */
+/* Operations and bytes a second; see cost.h. fp16 is three products of bfloat16. Attention's products have the softmax between them. */
 static const double BF16_RATE = 1.5e12, FP16_RATE = 0.5e12, FLOAT_RATE = 0.25e12, MEMORY_RATE = 30e9;
+static const double ATTENTION_PART = 0.4; /* of the products' rate, where they run on tiles */
 
 static double seconds_of(const struct plan *plan, const struct operation *op)
 {
     const struct recipe_train *train = &plan->recipe.train;
+    const double products = train->bf16 ? BF16_RATE : train->fp16 ? FP16_RATE : FLOAT_RATE;
     double tokens = plan->graph->max_tokens, rate = FLOAT_RATE;
     if (product_of(plan->graph, op->kernel))
-        rate = train->bf16 ? BF16_RATE : train->fp16 ? FP16_RATE : FLOAT_RATE;
+        rate = products;
+    else if (starts_with(op->kernel, "attention") && products * ATTENTION_PART > FLOAT_RATE)
+        rate = products * ATTENTION_PART;
     double computing = op->flops * tokens / rate;
     double moving = (op->bytes_per_token * tokens + op->bytes_fixed) / MEMORY_RATE;
     return computing > moving ? computing : moving;
