@@ -166,7 +166,8 @@ static const char *arithmetic(enum dtype weights)
 {
     switch (weights) {
     case DTYPE_BF16:
-        return "weights in BF16, products of them in BF16 on amx and in F32 elsewhere, all else in F32";
+        return "weights and what goes on into products and attention in BF16 (multiplied so on amx, as F32 elsewhere), "
+               "all else in F32";
     case DTYPE_F16:
         return "weights in F16, computing in F32";
     case DTYPE_F32:
