@@ -206,9 +206,8 @@ static void sum_generation(struct plan *plan)
         if (graph->extends[i].graph.scratch_columns > columns)
             columns = graph->extends[i].graph.scratch_columns;
     graph->memory.generate_scratch = (columns + 2LL * model->hidden_size) * graph->prompt_rows * 4;
-    graph->memory.kv_cache =
-        2LL * model->num_hidden_layers * plan->recipe.max_context * model->num_key_value_heads * model->head_dim *
-        (plan->recipe.train.bf16 ? 2 : 4);
+    graph->memory.kv_cache = 2LL * model->num_hidden_layers * plan->recipe.max_context * model->num_key_value_heads *
+                             model->head_dim * (plan->recipe.train.bf16 ? 2 : 4);
 }
 
 void memory_plan(struct plan *plan)

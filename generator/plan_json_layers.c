@@ -144,9 +144,9 @@ static char *column_constant(const char *prefix, const struct value *value)
 static char *scratch_place(const char *prefix, const char *rows, const struct value *value)
 {
     char *constant = column_constant(prefix, value);
-    char *place = value->dtype == DTYPE_F32 ? format_text("s->scratch + (size_t)%s * %s", rows, constant)
-                                            : format_text("(%s *)(s->scratch + (size_t)%s * %s)",
-                                                          dtype_c_name(value->dtype), rows, constant);
+    char *place = value->dtype == DTYPE_F32
+                      ? format_text("s->scratch + (size_t)%s * %s", rows, constant)
+                      : format_text("(%s *)(s->scratch + (size_t)%s * %s)", dtype_c_name(value->dtype), rows, constant);
     free(constant);
     return place;
 }
@@ -301,7 +301,8 @@ cJSON *kinds_json(const struct plan *plan)
         cJSON_AddNumberToObject(json, "saved_bytes", (double)graph->saved_bytes);
         cJSON_AddNumberToObject(json, "scratch_columns", (double)graph->scratch_columns);
         cJSON_AddItemToObject(json, "forward", function_json(graph, kind->name, "MAX_TOKENS", 0, graph->forward_count));
-        cJSON_AddItemToObject(json, "backward", function_json(graph, kind->name, "MAX_TOKENS", graph->forward_count, graph->count));
+        cJSON_AddItemToObject(json, "backward",
+                              function_json(graph, kind->name, "MAX_TOKENS", graph->forward_count, graph->count));
         cJSON_AddItemToArray(list, json);
     }
     return list;
@@ -320,7 +321,8 @@ cJSON *extends_json(const struct plan *plan)
         add_set_name(plan, json, extend->adapter_set);
         cJSON_AddNumberToObject(json, "window", extend->window);
         cJSON_AddNumberToObject(json, "scratch_columns", (double)extend->graph.scratch_columns);
-        cJSON_AddItemToObject(json, "forward", function_json(&extend->graph, prefix, "PROMPT_ROWS", 0, extend->graph.count));
+        cJSON_AddItemToObject(json, "forward",
+                              function_json(&extend->graph, prefix, "PROMPT_ROWS", 0, extend->graph.count));
         cJSON_AddItemToArray(list, json);
     }
     return list;
@@ -363,7 +365,8 @@ cJSON *head_json(const struct plan *plan)
     cJSON *json = cJSON_CreateObject();
     cJSON_AddItemToObject(json, "forward", function_json(graph, "head", "HEAD_ROWS", 0, graph->forward_count));
     cJSON_AddItemToObject(json, "columns", columns_json(graph, "head"));
-    cJSON_AddItemToObject(json, "backward", function_json(graph, "head", "HEAD_ROWS", graph->forward_count, graph->count));
+    cJSON_AddItemToObject(json, "backward",
+                          function_json(graph, "head", "HEAD_ROWS", graph->forward_count, graph->count));
     cJSON_AddNumberToObject(json, "scratch_columns", (double)graph->scratch_columns);
     if (plan->placement.head.r > 0)
         cJSON_AddItemToObject(json, "lora", slot_json(plan, SLOT_HEAD, &plan->placement.head));
