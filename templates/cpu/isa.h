@@ -111,6 +111,16 @@ ALWAYS_INLINE void vec_transpose(vec rows[VL])
     }
 }
 
+//@ if plan.weight_dtype ~= "f32" then
+/* Floats rounded to what bfloat16 holds, to nearest; what is no number stays none. */
+ALWAYS_INLINE vec to_bfloat16(vec x)
+{
+    const ivec bits = (ivec)x, number = (ivec)(x == x);
+    const ivec rounded = bits + 0x7fff + (bits >> 16 & 1);
+    return (vec)(((rounded & number) | ((bits | 0x400000) & ~number)) & 0xffff0000u);
+}
+
+//@ end
 //@ if plan.weight_dtype == "f32" then
 /* Frozen matrices are stored as float. */
 ALWAYS_INLINE float weight_to_float(float stored)
@@ -147,10 +157,7 @@ ALWAYS_INLINE void vec_store_bfloat16(uint16_t *p, vec x)
 #if defined(__AVX512BF16__)
     const half_vec upper = (half_vec)_mm512_cvtneps_pbh((__m512)x);
 #else
-    const ivec bits = (ivec)x, number = (ivec)(x == x);
-    const ivec rounded = bits + 0x7fff + (bits >> 16 & 1);
-    const half_vec upper =
-        __builtin_convertvector(((rounded & number) | ((bits | 0x400000) & ~number)) >> 16, half_vec);
+    const half_vec upper = __builtin_convertvector((ivec)to_bfloat16(x) >> 16, half_vec);
 #endif
     memcpy(p, &upper, sizeof upper);
 }

@@ -1,6 +1,5 @@
 //@ local narrow = plan.weight_dtype == "bf16"
 //@ local x_type = narrow and "bfloat16_t" or "float"
-//@ local function load(element) return narrow and "bfloat16_to_float(" .. element .. ")" or element end
 //@ local into = { float = "to_floats", bfloat16_t = "to_bfloat16s" }
 //@ local from = { float = "floats", bfloat16_t = "stored" }
 //@ local size = { float = 4, bfloat16_t = 2 }

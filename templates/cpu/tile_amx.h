@@ -50,14 +50,6 @@ static const double PRODUCT_TRUNCATION = 0;    /* a product is summed as it is *
 
 /* ---- the unit ---- */
 
-/* Floats rounded to what bfloat16 holds, to nearest; what is no number stays none. */
-ALWAYS_INLINE vec to_bfloat16(vec x)
-{
-    const ivec bits = (ivec)x, number = (ivec)(x == x);
-    const ivec rounded = bits + 0x7fff + (bits >> 16 & 1);
-    return (vec)(((rounded & number) | ((bits | 0x400000) & ~number)) & 0xffff0000u);
-}
-
 #if defined(__AMX_BF16__)
 /* Registers by name, "tmm0". The compiler's own functions for tiles do not say that they touch memory, so stores before them may be
  * lost. */
