@@ -205,15 +205,19 @@ $(train_tools) $(tools): %: %.o $(build)/runtime/liblorac.a
 
 # The programs that the tests run. generated/tiny is compiled as it was committed. The golden cases and those of partial
 # gradients are built for this machine's instruction set alone: the others are tested by the recipes' own programs. As bf16 recipes,
-# and some as fp16 recipes, the golden cases are built for AMX, in emulation where the processor lacks it, and not at all below AVX-512.
+# some as fp16 recipes, and in fp32 those of bfloat16 checkpoints, the golden cases are built for AMX, in emulation where the processor
+# lacks it, and not at all below AVX-512.
 test_recipes := $(filter-out recipes/tiny.lua,$(wildcard recipes/*.lua))
 golden_cases := $(wildcard tests/data/cases/*/*.lua)
 fp16_cases := tests/data/cases/llama_odd_sizes/*.lua tests/data/cases/qwen2_qkv/*.lua
 partial_cases := $(wildcard tests/data/partial/*.lua)
-half_cases := $(if $(filter amx avx512,$(native)),$(golden_cases:%=bf16/%) $(patsubst %,fp16/%,$(wildcard $(fp16_cases))))
+fp32_cases := tests/data/cases/llama_odd_sizes/*.lua tests/data/cases/llama3_rope_scaling/*.lua
+amx_cases := $(if $(filter amx avx512,$(native)),$(golden_cases:%=bf16/%) $(patsubst %,fp16/%,$(wildcard $(fp16_cases))) \
+    $(patsubst %,fp32/%,$(wildcard $(fp32_cases))))
 emulation := $(if $(filter amx,$(native)),,'march_amx=$(march_emulated)')
 dtype = $(firstword $(subst /, ,$1))
-half = recipe=$(1:$(dtype)/%=%) name=$(basename $(notdir $1))-$(dtype) set=train.$(dtype)=true backends=amx $(emulation)
+on_amx = recipe=$(1:$(dtype)/%=%) name=$(basename $(notdir $1))-$(dtype) $(if $(filter-out fp32,$(dtype)),set=train.$(dtype)=true) \
+    backends=amx $(emulation)
 
 # What a layer keeps changes no bit: some cases, with dropout, under different policies. The tight budgets lie between those
 # that keep all and those that keep nothing; that of qwen2_all_linear has layers of one kind differ.
@@ -230,7 +234,7 @@ programs: $(build)/lorac lib
 	@{ echo "compile name=tiny"; \
 	$(foreach r,$(test_recipes),echo "recipe=$r";) \
 	$(foreach r,$(golden_cases) $(partial_cases),echo "recipe=$r backends='$(native)'";) \
-	$(foreach r,$(half_cases),echo "$(call half,$r)";) \
+	$(foreach r,$(amx_cases),echo "$(call on_amx,$r)";) \
 	for line in $(policy_programs); do echo "$$line"; done; } | xargs -P $(shell nproc 2>/dev/null || echo 2) -L 1 $(MAKE) setup_done=1
 
 # parts: which of tests/run.sh's parts to run (all); filter: only the tests of programs whose name contains it.

@@ -100,8 +100,7 @@ static void cost_operation(const struct plan *plan, const struct graph *graph, s
     }
     if (product) {
         op->flops = 2.0 * product->N * product->K;
-        op->bytes_fixed =
-            (double)product->N * product->K * (plan->recipe.train.bf16 || plan->recipe.train.fp16 ? 2 : 4);
+        op->bytes_fixed = (double)product->N * product->K * (double)dtype_size(plan->recipe.weight_dtype);
     } else if (lora) {
         double pair = 2.0 * lora->adapter.r * (lora->in + lora->out);
         op->flops = ends_with(op->kernel, "_bwd") ? 2 * pair : pair;
@@ -115,19 +114,21 @@ static void cost_operation(const struct plan *plan, const struct graph *graph, s
     }
 }
 
-/* Operations and bytes a second; see cost.h. fp16 is three products of bfloat16. Attention's products have the softmax between them. */
-static const double BF16_RATE = 1.5e12, FP16_RATE = 0.5e12, FLOAT_RATE = 0.25e12, MEMORY_RATE = 30e9;
+/* Operations and bytes a second; see cost.h. fp16 is three products of bfloat16, and so is a float times a weight in bfloat16.
+ * Attention's products have the softmax between them. */
+static const double BF16_RATE = 1.5e12, SPLIT_RATE = 0.5e12, FLOAT_RATE = 0.25e12, MEMORY_RATE = 30e9;
 static const double ATTENTION_PART = 0.4; /* of the products' rate, where they run on tiles */
 
 static double seconds_of(const struct plan *plan, const struct operation *op)
 {
-    const struct recipe_train *train = &plan->recipe.train;
-    const double products = train->bf16 ? BF16_RATE : train->fp16 ? FP16_RATE : FLOAT_RATE;
+    const struct recipe *recipe = &plan->recipe;
+    const double products = recipe->compute_dtype == DTYPE_BF16 ? BF16_RATE : recipe->amx ? SPLIT_RATE : FLOAT_RATE;
+    const double attention = recipe->compute_dtype == DTYPE_F32 ? FLOAT_RATE : products * ATTENTION_PART;
     double tokens = plan->graph->max_tokens, rate = FLOAT_RATE;
     if (product_of(plan->graph, op->kernel))
         rate = products;
-    else if (starts_with(op->kernel, "attention") && products * ATTENTION_PART > FLOAT_RATE)
-        rate = products * ATTENTION_PART;
+    else if (starts_with(op->kernel, "attention") && attention > FLOAT_RATE)
+        rate = attention;
     double computing = op->flops * tokens / rate;
     double moving = (op->bytes_per_token * tokens + op->bytes_fixed) / MEMORY_RATE;
     return computing > moving ? computing : moving;
@@ -184,8 +185,8 @@ struct cost_totals cost_totals(const struct plan *plan)
         add_graph(&cost, &plan->graph->kinds[i].graph, plan->graph->kinds[i].count);
     add_graph(&cost, &plan->graph->head, 1);
     if (!model->tie_word_embeddings) /* one row of the embedding, not all of it */
-        cost.decode_bytes -= (double)model->vocab_size * model->hidden_size *
-                             (plan->recipe.train.bf16 || plan->recipe.train.fp16 ? 2 : 4);
+        cost.decode_bytes -=
+            (double)model->vocab_size * model->hidden_size * (double)dtype_size(plan->recipe.weight_dtype);
     return cost;
 }
 

@@ -19,7 +19,7 @@ int value_add(struct graph *graph, const char *name, const char *width_name, int
 int activation_add(const struct plan *plan, struct graph *graph, const char *name, const char *width_name, int width)
 {
     int value = value_add(graph, name, width_name, width);
-    if (plan->recipe.train.bf16)
+    if (plan->recipe.compute_dtype == DTYPE_BF16)
         graph->values[value].dtype = DTYPE_BF16;
     return value;
 }

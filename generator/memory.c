@@ -76,8 +76,7 @@ static long long padded(long long elements, size_t size)
 long long memory_weight_bytes(const struct plan *plan)
 {
     const struct model_config *model = &plan->recipe.model;
-    const struct recipe_train *train = &plan->recipe.train;
-    size_t size = train->bf16 || train->fp16 ? 2 : 4;
+    const size_t size = dtype_size(plan->recipe.weight_dtype);
     long long layer = 2LL * model->hidden_size * 4 + (model->qk_norm ? 2LL * model->head_dim * 4 : 0);
     for (int i = 0; i < PRODUCTS - 1; i++) {
         const struct product *product = &plan->graph->products[i];
@@ -207,7 +206,7 @@ static void sum_generation(struct plan *plan)
             columns = graph->extends[i].graph.scratch_columns;
     graph->memory.generate_scratch = (columns + 2LL * model->hidden_size) * graph->prompt_rows * 4;
     graph->memory.kv_cache = 2LL * model->num_hidden_layers * plan->recipe.max_context * model->num_key_value_heads *
-                             model->head_dim * (plan->recipe.train.bf16 ? 2 : 4);
+                             model->head_dim * (plan->recipe.compute_dtype == DTYPE_BF16 ? 2 : 4);
 }
 
 void memory_plan(struct plan *plan)

@@ -91,8 +91,12 @@ struct recipe {
     struct model_config model;
     struct recipe_lora lora;
     struct recipe_train train;
-    cJSON *chat;     /* the chat format's table, or NULL */
-    int max_context; /* inference.max_context; unless given max_length, and at least 1024 as far as positions go */
+    cJSON *chat;              /* the chat format's table, or NULL */
+    enum dtype compute_dtype; /* train.bf16 or fp16, else F32 */
+    enum dtype
+        weight_dtype; /* of frozen matrices in memory: as they are computed with, or F32's as the checkpoint has them */
+    bool amx;         /* which multiplies bfloat16: operands are made of one to three, frozen ones in fp32 of one */
+    int max_context;  /* inference.max_context; unless given max_length, and at least 1024 as far as positions go */
 
     struct source_lines *lines;
     struct string_list overrides; /* --set, as given: "lora.r=16" */

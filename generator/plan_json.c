@@ -53,8 +53,10 @@ static cJSON *cost_json(const struct plan *plan)
 static void add_flags(const struct plan *plan, cJSON *json)
 {
     const struct placement *placement = &plan->placement;
-    const struct recipe_train *train = &plan->recipe.train;
-    cJSON_AddStringToObject(json, "weight_dtype", train->bf16 ? "bf16" : train->fp16 ? "f16" : "f32");
+    static const char *const dtypes[] = {[DTYPE_F32] = "f32", [DTYPE_BF16] = "bf16", [DTYPE_F16] = "f16"};
+    cJSON_AddStringToObject(json, "compute_dtype", dtypes[plan->recipe.compute_dtype]);
+    cJSON_AddStringToObject(json, "weight_dtype", dtypes[plan->recipe.weight_dtype]);
+    cJSON_AddBoolToObject(json, "amx", plan->recipe.amx);
     cJSON_AddBoolToObject(json, "train_head", placement->train_head);
     cJSON_AddBoolToObject(json, "train_embedding", placement->train_embedding);
     cJSON_AddBoolToObject(json, "dora", plan->recipe.lora.use_dora);

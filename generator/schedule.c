@@ -56,10 +56,9 @@ static int largest_that_fits(const struct plan *plan, const struct assignment *l
 /* What would fit: "per_device_train_batch_size = 1 or max_length = 208 would fit" (free() it). */
 static char *what_would_fit(const struct plan *plan, const struct assignment *least)
 {
-    const struct recipe_train *train = &plan->recipe.train;
     int samples = largest_that_fits(plan, least, true), length = largest_that_fits(plan, least, false);
     const long long beside = memory_beside_plan(plan);
-    const char *bits = train->bf16 || train->fp16 ? "" : "; weights of 16 bits (bf16 = true) would need less";
+    const char *bits = plan->recipe.compute_dtype != DTYPE_F32 ? "" : "; bf16 = true would need less";
     if (length == 0)
         return format_text(
             "one sample of one token would need %.1f MiB, most of it for weights, adapters and the program itself%s",

@@ -255,6 +255,15 @@ static int default_context(const struct recipe *recipe)
     return recipe->train.max_length > usual ? recipe->train.max_length : usual;
 }
 
+/* In fp32 what the checkpoint has in 16 bits stays so in memory, and is widened where it is multiplied: the same numbers. */
+static void resolve_dtypes(struct recipe *recipe)
+{
+    const struct recipe_train *train = &recipe->train;
+    recipe->compute_dtype = train->bf16 ? DTYPE_BF16 : train->fp16 ? DTYPE_F16 : DTYPE_F32;
+    recipe->weight_dtype = recipe->compute_dtype == DTYPE_F32 ? recipe->model.dtype : recipe->compute_dtype;
+    recipe->amx = recipe->compute_dtype != DTYPE_F32 || recipe->weight_dtype == DTYPE_BF16;
+}
+
 /* Who sets a budget wants a plan that fits, unless the recipe says which. */
 static bool leaves_checkpointing_open(const struct recipe *recipe, const cJSON *table)
 {
@@ -284,6 +293,7 @@ bool schema_read(struct recipe *recipe, const cJSON *table, struct messages *mes
         recipe->max_context = default_context(recipe);
     if (leaves_checkpointing_open(recipe, table))
         recipe->train.gradient_checkpointing = CHECKPOINTING_AUTO;
+    resolve_dtypes(recipe);
     check_together(recipe, table, messages);
     return messages->count == before;
 }

@@ -101,7 +101,7 @@ static struct module module_of(const struct init *init, const struct placed_tens
 /* ||row|| of W + scaling * B * A; W's row is rounded as it is in memory. */
 static double row_norm(const struct init *init, const struct module *module, float *w, int row, int in)
 {
-    enum dtype dtype = init->program->train.dtype;
+    enum dtype dtype = init->program->train.weight_dtype;
     double sum = 0;
     for (int i = 0; i < in; i++) {
         float delta = 0;

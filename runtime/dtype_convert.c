@@ -143,3 +143,22 @@ bool conversion_overflowed(float *value, const void *to, enum dtype to_dtype, co
     }
     return false;
 }
+
+bool conversion_rounded(float *value, const void *to, enum dtype to_dtype, const void *from, enum dtype from_dtype,
+                        size_t n)
+{
+    float before[PIECE], after[PIECE];
+    if (to_dtype == DTYPE_F32 || to_dtype == from_dtype)
+        return false;
+    for (size_t i = 0; i < n; i += PIECE) {
+        const size_t count = n - i < PIECE ? n - i : PIECE;
+        convert_to_float(before, (const char *)from + i * dtype_size(from_dtype), from_dtype, count);
+        convert_to_float(after, (const char *)to + i * dtype_size(to_dtype), to_dtype, count);
+        for (size_t j = 0; j < count; j++)
+            if (before[j] != after[j] && before[j] == before[j]) {
+                *value = before[j];
+                return true;
+            }
+    }
+    return false;
+}

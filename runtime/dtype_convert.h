@@ -24,4 +24,8 @@ void convert_elements(void *to, enum dtype to_dtype, const void *from, enum dtyp
 bool conversion_overflowed(float *value, const void *to, enum dtype to_dtype, const void *from, enum dtype from_dtype,
                            size_t n);
 
+/* Whether a number changed on its way; *value is then what the first such one was. */
+bool conversion_rounded(float *value, const void *to, enum dtype to_dtype, const void *from, enum dtype from_dtype,
+                        size_t n);
+
 #endif

@@ -106,6 +106,7 @@ static cJSON *train_json(const struct train_config *train)
 {
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "dtype", dtype_name(train->dtype));
+    cJSON_AddStringToObject(json, "weight_dtype", dtype_name(train->weight_dtype));
     cJSON_AddNumberToObject(json, "per_device_train_batch_size", train->per_device_train_batch_size);
     cJSON_AddNumberToObject(json, "max_length", train->max_length);
     cJSON_AddNumberToObject(json, "gradient_accumulation_steps", train->gradient_accumulation_steps);
@@ -162,14 +163,22 @@ static void print_bytes(const char *what, size_t bytes, const char *remark)
 }
 
 /* In which types the program keeps the frozen weights and computes. */
-static const char *arithmetic(enum dtype weights)
+static const char *arithmetic(const struct train_config *train)
 {
-    switch (weights) {
+    switch (train->dtype) {
     case DTYPE_BF16:
         return "weights and what goes on into products and attention in BF16 (multiplied so on amx, as F32 elsewhere), "
                "all else in F32";
     case DTYPE_F16:
         return "weights in F16, computing in F32";
+    case DTYPE_F32:
+        break;
+    }
+    switch (train->weight_dtype) {
+    case DTYPE_BF16:
+        return "weights in BF16, as the checkpoint has them, computing in F32 (on amx by three exact products)";
+    case DTYPE_F16:
+        return "weights in F16, as the checkpoint has them, computing in F32";
     case DTYPE_F32:
         break;
     }
@@ -189,7 +198,7 @@ static void print_model(const struct program *program)
            model->tie_word_embeddings ? ", head tied to the embedding" : "");
     printf("lora      r %d, alpha %g, dropout %g%s%s\n", lora->r, lora->lora_alpha, lora->lora_dropout,
            lora->use_rslora ? ", rank-stabilized" : "", lora->use_dora ? ", DoRA" : "");
-    printf("numbers   %s\n", arithmetic(train->dtype));
+    printf("numbers   %s\n", arithmetic(train));
     printf("train     %d x %d tokens, %d micro-batch%s a step, learning rate %g %s\n",
            train->per_device_train_batch_size, train->max_length, train->gradient_accumulation_steps,
            train->gradient_accumulation_steps == 1 ? "" : "es", train->learning_rate, train->lr_scheduler_type);

@@ -55,6 +55,15 @@ static void list_tensors(struct init_model *init)
     safetensors_sort(init->entries, init->count);
 }
 
+/* What the program keeps in fewer bits, and must not round, is drawn so, whatever type it is written as. */
+static void take_weight_dtype(float *values, void *scratch, const struct program *program, size_t n)
+{
+    if (program->train.dtype != DTYPE_F32 || program->train.weight_dtype == DTYPE_F32)
+        return;
+    convert_from_float(scratch, program->train.weight_dtype, values, n);
+    convert_to_float(values, scratch, program->train.weight_dtype, n);
+}
+
 static void write_tensor(struct safetensors_writer *writer, const struct init_model *init,
                          const struct tensor_entry *entry)
 {
@@ -71,6 +80,7 @@ static void write_tensor(struct safetensors_writer *writer, const struct init_mo
             random_quantiles(values, random, first, n, init->quantiles);
         for (size_t i = 0; i < n && !matrix; i++)
             values[i] = constant;
+        take_weight_dtype(values, stored, init->program, n);
         convert_from_float(stored, init->dtype, values, n);
         safetensors_write(writer, stored, n * entry->element);
     }
@@ -154,7 +164,7 @@ static enum dtype wanted_dtype(const struct options *options)
 {
     const char *name = option_text(options, "dtype");
     if (!name)
-        return options_program(options)->train.dtype;
+        return options_program(options)->train.weight_dtype;
     return !strcmp(name, "fp32") ? DTYPE_F32 : !strcmp(name, "bf16") ? DTYPE_BF16 : DTYPE_F16;
 }
 

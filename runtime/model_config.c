@@ -341,6 +341,18 @@ static void read_rope(struct reading *r, struct model_config *config)
     }
 }
 
+/* A hint: what tensors really are stands in their files. */
+static enum dtype read_dtype(const cJSON *json)
+{
+    const char *name = text_of(member(json, "dtype"));
+    if (!name)
+        name = text_of(member(json, "torch_dtype"));
+    if (!name)
+        return DTYPE_F32;
+    name += strncmp(name, "torch.", 6) == 0 ? 6 : 0;
+    return strcmp(name, "bfloat16") == 0 ? DTYPE_BF16 : strcmp(name, "float16") == 0 ? DTYPE_F16 : DTYPE_F32;
+}
+
 bool model_config_parse(struct model_config *config, const cJSON *json, const char *where, struct error *err)
 {
     struct reading r = {json, where, err, false};
@@ -363,6 +375,7 @@ bool model_config_parse(struct model_config *config, const cJSON *json, const ch
     config->rms_norm_eps = number(&r, json, "rms_norm_eps", default_eps, 0);
     config->initializer_range = number(&r, json, "initializer_range", default_initializer_range, 0);
     config->tie_word_embeddings = flag(&r, json, "tie_word_embeddings", false);
+    config->dtype = read_dtype(json);
     return !r.failed;
 }
 

@@ -52,6 +52,8 @@ struct model_config {
     uint32_t full_layers[MAX_FULL_LAYERS /
                          32]; /* bit layer % 32 of word layer / 32: that layer attends to everything all the same */
     double initializer_range;
+    enum dtype
+        dtype; /* of the checkpoint's tensors: torch_dtype, or dtype (Transformers 5); F32 where it does not say */
     struct rope_config rope;
 };
 

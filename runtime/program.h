@@ -47,7 +47,8 @@ struct train_config {
     int per_device_train_batch_size; /* compiled: the largest micro-batch, in samples */
     int max_length;                  /* compiled: the longest sample, in tokens */
     int gradient_accumulation_steps;
-    enum dtype dtype; /* compiled: storage of the frozen weights */
+    enum dtype dtype;        /* compiled: arithmetic of the matrix products */
+    enum dtype weight_dtype; /* compiled: storage of the frozen matrices */
     double learning_rate;
     const char *lr_scheduler_type; /* "linear", "cosine", ... as Transformers names them */
     double min_lr, min_lr_rate, num_cycles, power, lr_end, timescale; /* lr_scheduler_kwargs; negative: not given */

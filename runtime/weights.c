@@ -88,6 +88,7 @@ struct move {
     const struct backend *backend;
     struct device *device;
     enum region region;
+    bool exact; /* no number may change */
 };
 
 /* One tensor's way, cut into pieces: of elements, or of columns where it is turned around. */
@@ -155,6 +156,17 @@ static bool refuse_overflow(const struct move *move, const struct job *job, floa
         weight_files_path(move->files, job->from), job->from->name, value, dtype_name(job->spec->dtype), wider);
 }
 
+/* The recipe said that the checkpoint has fewer bits than it has; in fp32 none is dropped. */
+static bool refuse_rounding(const struct move *move, const struct job *job, float value, struct error *err)
+{
+    return error_set(
+        err,
+        "%s: tensor '%s' has the value %.9g, which %s cannot hold exactly: the recipe's torch_dtype says that "
+        "weights are stored so, and this program keeps them so: make it again with "
+        "set=\"model.torch_dtype=float32\"",
+        weight_files_path(move->files, job->from), job->from->name, value, dtype_name(job->spec->dtype));
+}
+
 static bool move_piece(const struct move *move, const struct job *job, size_t index, char *in, char *out,
                        struct error *err)
 {
@@ -172,6 +184,8 @@ static bool move_piece(const struct move *move, const struct job *job, size_t in
     if (from_dtype != spec->dtype) {
         float lost;
         convert_elements(out, spec->dtype, in, from_dtype, rows * count);
+        if (move->exact && conversion_rounded(&lost, out, spec->dtype, in, from_dtype, rows * count))
+            return refuse_rounding(move, job, lost, err);
         if (conversion_overflowed(&lost, out, spec->dtype, in, from_dtype, rows * count))
             return refuse_overflow(move, job, lost, err);
         char *swap = in;
@@ -227,7 +241,7 @@ static bool move_all(const struct move *move, const struct job *jobs, int count,
 bool tensor_load(const struct weight_files *files, const struct safetensor *from, const struct placed_tensor *to,
                  const struct backend *backend, struct device *device, enum region region, struct error *err)
 {
-    struct move move = {files, backend, device, region};
+    struct move move = {files, backend, device, region, false};
     struct job job = job_of(from, to);
     return move_all(&move, &job, 1, err);
 }
@@ -308,7 +322,7 @@ bool model_load(const struct program *program, const struct backend *backend, st
     int count;
     struct placed_tensor *wanted = placed_tensors(program->weights, program->weight_groups, &count);
     struct job *jobs = allocate((size_t)count * sizeof *jobs, "the list of tensors");
-    struct move move = {files, backend, device, REGION_WEIGHTS};
+    struct move move = {files, backend, device, REGION_WEIGHTS, program->train.dtype == DTYPE_F32};
     bool loaded = pair_up(program, files, directory, wanted, count, jobs, err) && move_all(&move, jobs, count, err);
     free(jobs);
     placed_tensors_free(wanted, count);

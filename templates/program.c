@@ -8,7 +8,7 @@
 //@ local dtypes = { f32 = "DTYPE_F32", bf16 = "DTYPE_BF16", f16 = "DTYPE_F16" }
 //@ local dtype = dtypes[plan.weight_dtype]
 extern const struct chat_format chat_format;
-extern const struct backend $(plan.weight_dtype ~= "f32" and "backend_amx, " or "")backend_avx512, backend_avx2, backend_portable;
+extern const struct backend $(plan.amx and "backend_amx, " or "")backend_avx512, backend_avx2, backend_portable;
 
 /* Names on disk, shapes [rows][cols] on disk (cols 0: a vector), places in memory. */
 /* clang-format off */
@@ -154,7 +154,7 @@ static const struct checkpointing_choice choices[] = {
 /* Best first. */
 static const struct backend *const backends[] = {
 #if defined(__x86_64__)
-//@ if plan.weight_dtype ~= "f32" then
+//@ if plan.amx then
     &backend_amx,
 //@ end
     &backend_avx512,
@@ -218,7 +218,8 @@ const struct program program = {
         .per_device_train_batch_size = $(t.per_device_train_batch_size),
         .max_length = MAX_LENGTH,
         .gradient_accumulation_steps = $(t.gradient_accumulation_steps),
-        .dtype = $(dtype),
+        .dtype = $(dtypes[plan.compute_dtype]),
+        .weight_dtype = $(dtype),
         .learning_rate = $(c_double(t.learning_rate)),
         .lr_scheduler_type = $(c_string(t.lr_scheduler_type)),
         .min_lr = $(c_double(t.min_lr)),

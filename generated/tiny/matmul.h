@@ -17,64 +17,30 @@
 #include "product.h"
 #include "tile_fma.h"
 
-#include <omp.h>
-
-/* How many groups of rows C is cut into, the rest of the threads cutting columns: what gives the largest part the least
- * work, counted in register tiles. Packing a panel of B costs about as much as two tiles. */
-static int row_groups(int M, int N, int threads)
-{
-    int tiles = (M + TILE_ROWS - 1) / TILE_ROWS, panels = (N + TILE_COLS - 1) / TILE_COLS, best = 1;
-    int64_t least = INT64_MAX;
-    for (int groups = 1; groups <= threads; groups++) {
-        if (threads % groups)
-            continue;
-        int column_groups = threads / groups;
-        int64_t rows = (tiles + groups - 1) / groups, columns = (panels + column_groups - 1) / column_groups;
-        if (columns * (rows + 2) < least) {
-            least = columns * (rows + 2);
-            best = groups;
-        }
-    }
-    return best;
-}
-
-ALWAYS_INLINE void matmul(struct product p)
-{
-    const int threads = omp_get_num_threads(), groups = row_groups(p.M, p.N, threads), across = threads / groups;
-    const int64_t panels = (p.N + TILE_COLS - 1) / TILE_COLS;
-#pragma omp for schedule(static)
-    for (int part = 0; part < threads; part++) {
-        int row = part / across, column = part % across;
-        int n0 = (int)(panels * column / across) * TILE_COLS, n1 = (int)(panels * (column + 1) / across) * TILE_COLS;
-        int m0 = (int)((int64_t)p.M * row / groups), m1 = (int)((int64_t)p.M * (row + 1) / groups);
-        matmul_part(p, m0, m1, n0, n1 < p.N ? n1 : p.N);
-    }
-}
-
 /* The forms that there are, each compiled once for all sizes: what is fixed are the ways through packing. */
 NOINLINE void matmul_nt_floats(struct product p)
 {
     p.a.transposed = false, p.b.transposed = true;
-    matmul(p);
+    fma_matmul(p);
 }
 
 NOINLINE void matmul_nn_floats(struct product p)
 {
     p.a.transposed = false, p.b.transposed = false;
-    matmul(p);
+    fma_matmul(p);
 }
 
 NOINLINE void matmul_tn_floats(struct product p)
 {
     p.a.transposed = true, p.b.transposed = false;
-    matmul(p);
+    fma_matmul(p);
 }
 
 /* C [M][N] = alpha A [M][K] B^T (+ bias) (+ residual), B [N][K]. */
 ALWAYS_INLINE void matmul_nt(struct result c, struct operand a, struct operand b, int M, int N, int K, float alpha,
                              bool accumulate, const float *bias, const float *residual)
 {
-    const struct product p = {c, a, b, M, N, K, even_block(K, BLOCK_K, TILE_K), alpha, accumulate, bias, residual};
+    const struct product p = {c, a, b, M, N, K, 0, alpha, accumulate, bias, residual};
     matmul_nt_floats(p);
 }
 
@@ -82,15 +48,15 @@ ALWAYS_INLINE void matmul_nt(struct result c, struct operand a, struct operand b
 ALWAYS_INLINE void matmul_nn(struct result c, struct operand a, struct operand b, int M, int N, int K, float alpha,
                              bool accumulate)
 {
-    const struct product p = {c, a, b, M, N, K, even_block(K, BLOCK_K, TILE_K), alpha, accumulate, NULL, NULL};
+    const struct product p = {c, a, b, M, N, K, 0, alpha, accumulate, NULL, NULL};
     matmul_nn_floats(p);
 }
 
-/* C [M][N] = alpha A^T B, A [K][M], B [K][N]: a sum over K tokens, in blocks of BLOCK_K whatever their number. */
+/* C [M][N] = alpha A^T B, A [K][M], B [K][N]: a sum over K tokens, in blocks of one depth whatever their number. */
 ALWAYS_INLINE void matmul_tn(struct result c, struct operand a, struct operand b, int M, int N, int K, float alpha,
                              bool accumulate)
 {
-    const struct product p = {c, a, b, M, N, K, BLOCK_K, alpha, accumulate, NULL, NULL};
+    const struct product p = {c, a, b, M, N, K, 0, alpha, accumulate, NULL, NULL};
     matmul_tn_floats(p);
 }
 

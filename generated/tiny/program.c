@@ -191,6 +191,7 @@ const struct program program = {
         .max_length = MAX_LENGTH,
         .gradient_accumulation_steps = 1,
         .dtype = DTYPE_F32,
+        .weight_dtype = DTYPE_F32,
         .learning_rate = 0.001,
         .lr_scheduler_type = "linear",
         .min_lr = -1.0,

@@ -2,8 +2,8 @@
 /* Matrix products on vectors of floats.
  *
  * Blocks after Goto and van de Geijn 2008, with the roles of A and B exchanged, since W is the larger operand: a block of B
- * (BLOCK_K x BLOCK_N) is packed into panels of TILE_COLS columns, widened to float on the way, and stays in the second-level
- * cache while all rows of A pass over it; TILE_ROWS of them at a time are copied into the first-level cache, where their
+ * (FMA_BLOCK_K x FMA_BLOCK_N) is packed into panels of FMA_COLS columns, widened to float on the way, and stays in the second-level
+ * cache while all rows of A pass over it; FMA_ROWS of them at a time are copied into the first-level cache, where their
  * rows no longer lie a power of two apart, and multiplied with panel after panel. A tile of C is summed in registers.
  */
 #ifndef LORAC_TILE_FMA_H
@@ -11,37 +11,39 @@
 
 #include "product.h"
 
-/* Two vectors of B and one broadcast element of A beside TILE_ROWS x 2 sums fill the registers: 28 + 3 of 32, or 12 + 3 of
+#include <omp.h>
+
+/* Two vectors of B and one broadcast element of A beside FMA_ROWS x 2 sums fill the registers: 28 + 3 of 32, or 12 + 3 of
  * 16. */
 #if VL == 16
-#    define TILE_ROWS 14
+#    define FMA_ROWS 14
 #else
-#    define TILE_ROWS 6
+#    define FMA_ROWS 6
 #endif
 
 enum {
-    TILE_COLS = 2 * VL,
-    TILE_K = VL,                                 /* blocks of k are multiples of it */
-    TILE_SPACE = (TILE_ROWS + VL - 1) / VL * VL, /* rows of memory for TILE_ROWS of A, in whole vectors */
-    BLOCK_K = 448,                  /* a tile of A, TILE_ROWS x BLOCK_K floats, leaves some of a 32 KiB cache to B */
-    BLOCK_N = VL == 16 ? 256 : 128, /* a block of B is 448 or 224 KiB */
-    BLOCK_FLOATS = BLOCK_K * BLOCK_N,
+    FMA_COLS = 2 * VL,
+    FMA_K = VL,                                 /* blocks of k are multiples of it */
+    FMA_ROW_SPACE = (FMA_ROWS + VL - 1) / VL * VL, /* rows of memory for FMA_ROWS of A, in whole vectors */
+    FMA_BLOCK_K = 448,                  /* a tile of A, FMA_ROWS x FMA_BLOCK_K floats, leaves some of a 32 KiB cache to B */
+    FMA_BLOCK_N = VL == 16 ? 256 : 128, /* a block of B is 448 or 224 KiB */
+    FMA_BLOCK_FLOATS = FMA_BLOCK_K * FMA_BLOCK_N,
     PACK_AHEAD = 8, /* rows of B are asked for as many rows before they are packed */
 };
 
-_Static_assert(BLOCK_K % VL == 0 && BLOCK_N % TILE_COLS == 0, "blocks are whole vectors and panels");
+_Static_assert(FMA_BLOCK_K % VL == 0 && FMA_BLOCK_N % FMA_COLS == 0, "blocks are whole vectors and panels");
 
 static const double OPERAND_ROUNDING = 0, PRODUCT_TRUNCATION = 0; /* operands are multiplied as they are */
 
 /* ---- the register tile ---- */
 
-/* sums [rows][TILE_COLS] = a [rows][kc] (row stride BLOCK_K) times b [kc][vectors * VL]. Meanwhile what lies at ahead[0] and
+/* sums [rows][FMA_COLS] = a [rows][kc] (row stride FMA_BLOCK_K) times b [kc][vectors * VL]. Meanwhile what lies at ahead[0] and
  * ahead[1], kc floats each, is fetched into the second-level cache. B's panel is read in order, which processors see by themselves:
  * asking for it would cost more instructions than it saves waiting, and where cores are shared instructions are what is short. */
 ALWAYS_INLINE void tile_rows(float *sums, const float *a, const float *b, int kc, const float *const ahead[2], int rows,
                              int vectors)
 {
-    vec sum[TILE_ROWS][2];
+    vec sum[FMA_ROWS][2];
 #pragma GCC unroll 16
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 2
@@ -60,7 +62,7 @@ ALWAYS_INLINE void tile_rows(float *sums, const float *a, const float *b, int kc
                 right[v] = vec_load(b + v * VL);
 #pragma GCC unroll 16
             for (int i = 0; i < rows; i++) {
-                vec left = vec_splat(a[i * BLOCK_K + k]);
+                vec left = vec_splat(a[i * FMA_BLOCK_K + k]);
 #pragma GCC unroll 2
                 for (int v = 0; v < vectors; v++)
                     sum[i][v] = vec_fma(left, right[v], sum[i][v]);
@@ -72,7 +74,7 @@ ALWAYS_INLINE void tile_rows(float *sums, const float *a, const float *b, int kc
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 2
         for (int v = 0; v < vectors; v++)
-            vec_store(sums + i * TILE_COLS + v * VL, sum[i][v]);
+            vec_store(sums + i * FMA_COLS + v * VL, sum[i][v]);
 }
 
 /* tile_rows for every number of rows that there is room for, and panels 1 vectors wide. */
@@ -97,7 +99,7 @@ NOINLINE void tile_1(float *sums, const float *a, const float *b, int kc, const 
     case 6:
         tile_rows(sums, a, b, kc, ahead, 6, 1);
         break;
-#if TILE_ROWS == 14
+#if FMA_ROWS == 14
     case 7:
         tile_rows(sums, a, b, kc, ahead, 7, 1);
         break;
@@ -148,7 +150,7 @@ NOINLINE void tile_2(float *sums, const float *a, const float *b, int kc, const 
     case 6:
         tile_rows(sums, a, b, kc, ahead, 6, 2);
         break;
-#if TILE_ROWS == 14
+#if FMA_ROWS == 14
     case 7:
         tile_rows(sums, a, b, kc, ahead, 7, 2);
         break;
@@ -222,19 +224,19 @@ ALWAYS_INLINE void pack_block(float *block, struct operand b, int k0, int kc, in
     }
 }
 
-/* tile [rows][kc] (row stride BLOCK_K) = A [m0 .. m0 + rows)[k0 .. k0 + kc). */
+/* tile [rows][kc] (row stride FMA_BLOCK_K) = A [m0 .. m0 + rows)[k0 .. k0 + kc). */
 ALWAYS_INLINE void copy_rows(float *tile, struct operand a, int m0, int rows, int k0, int kc)
 {
     if (a.transposed) {
-        transpose(tile, BLOCK_K, a, k0, m0, kc, rows);
+        transpose(tile, FMA_BLOCK_K, a, k0, m0, kc, rows);
         return;
     }
     for (int i = 0; i < rows; i++) {
         const int whole = kc / VL * VL;
         for (int k = 0; k < whole; k += VL)
-            vec_store(tile + i * BLOCK_K + k, operand_load(a, m0 + i, k0 + k, VL));
+            vec_store(tile + i * FMA_BLOCK_K + k, operand_load(a, m0 + i, k0 + k, VL));
         for (int k = whole; k < kc; k++)
-            tile[i * BLOCK_K + k] = operand_element(a, m0 + i, k0 + k);
+            tile[i * FMA_BLOCK_K + k] = operand_element(a, m0 + i, k0 + k);
     }
 }
 
@@ -251,36 +253,46 @@ ALWAYS_INLINE void choose_ahead(const float *ahead[2], const float *tile, struct
 }
 
 /* Rows [m, m + rows) times the block of B at (k, n), past panel after panel. */
-ALWAYS_INLINE void multiply_rows(struct product p, const float *block, int width, int m, int m1, int rows, int n,
+ALWAYS_INLINE void fma_multiply_rows(struct product p, const float *block, int width, int m, int m1, int rows, int n,
                                  int columns, int k, int kc)
 {
-    _Alignas(64) float tile[TILE_SPACE * BLOCK_K];
-    _Alignas(64) float sums[TILE_ROWS * TILE_COLS];
+    _Alignas(64) float tile[FMA_ROW_SPACE * FMA_BLOCK_K];
+    _Alignas(64) float sums[FMA_ROWS * FMA_COLS];
     copy_rows(tile, p.a, m, rows, k, kc);
     for (int j = 0; j < columns; j += width) {
         const float *ahead[2];
         choose_ahead(ahead, tile, p, m + rows, m1, j / width, k);
         (width == VL ? tile_1 : tile_2)(sums, tile, block + (size_t)j * kc, kc, ahead, rows);
-        finish_tile(p, sums, TILE_COLS, m, rows, n + j, columns - j < width ? columns - j : width, k == 0);
+        finish_tile(p, sums, FMA_COLS, m, rows, n + j, columns - j < width ? columns - j : width, k == 0);
     }
 }
 
-/* One thread's part: rows [m0, m1) and columns [n0, n1) of C. */
-ALWAYS_INLINE void matmul_part(struct product p, int m0, int m1, int n0, int n1)
+ALWAYS_INLINE void fma_part(struct product p, struct part c)
 {
-    _Alignas(64) float block[BLOCK_FLOATS];
-    const int width = p.N <= VL ? VL : TILE_COLS, tiles = (m1 - m0 + TILE_ROWS - 1) / TILE_ROWS;
-    const int block_n = BLOCK_N;
-    for (int n = n0; n < n1; n += block_n)
+    _Alignas(64) float block[FMA_BLOCK_FLOATS];
+    const int width = p.N <= VL ? VL : FMA_COLS, tiles = (c.m1 - c.m0 + FMA_ROWS - 1) / FMA_ROWS;
+    const int block_n = FMA_BLOCK_N;
+    for (int n = c.n0; n < c.n1; n += block_n)
         for (int k = 0; k < p.K; k += p.block_k) {
-            int columns = n1 - n < block_n ? n1 - n : block_n, kc = p.K - k < p.block_k ? p.K - k : p.block_k;
+            int columns = c.n1 - n < block_n ? c.n1 - n : block_n, kc = p.K - k < p.block_k ? p.K - k : p.block_k;
             pack_block(block, p.b, k, kc, n, columns, width);
             for (int i = 0; i < tiles; i++) {
-                int m = m0 + (int)((int64_t)(m1 - m0) * i / tiles);
-                int rows = m0 + (int)((int64_t)(m1 - m0) * (i + 1) / tiles) - m;
-                multiply_rows(p, block, width, m, m1, rows, n, columns, k, kc);
+                int m = c.m0 + (int)((int64_t)(c.m1 - c.m0) * i / tiles);
+                int rows = c.m0 + (int)((int64_t)(c.m1 - c.m0) * (i + 1) / tiles) - m;
+                fma_multiply_rows(p, block, width, m, c.m1, rows, n, columns, k, kc);
             }
         }
+}
+
+ALWAYS_INLINE void fma_matmul(struct product p)
+{
+    const int threads = omp_get_num_threads();
+    p.block_k = even_block(p.K, FMA_BLOCK_K, FMA_K);
+    if (p.a.transposed)
+        p.block_k = FMA_BLOCK_K;
+#pragma omp for schedule(static)
+    for (int part = 0; part < threads; part++)
+        fma_part(p, part_of(p, FMA_ROWS, FMA_COLS, part, threads));
 }
 
 #endif

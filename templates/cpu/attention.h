@@ -1,4 +1,4 @@
-//@ local x_type = plan.weight_dtype == "bf16" and "bfloat16_t" or "float"
+//@ local x_type = plan.compute_dtype == "bf16" and "bfloat16_t" or "float"
 //@ local function store(value) return x_type == "float" and value or "float_to_bfloat16(" .. value .. ")" end
 /* Causal attention of grouped heads over segments laid end to end (Vaswani et al. 2017; Ainslie et al. 2023), without the
  * T x T matrix of scores: blocks of keys pass by blocks of queries, and the softmax is brought up to date as they do (Milakov and
@@ -18,7 +18,7 @@
 #ifndef LORAC_ATTENTION_H
 #define LORAC_ATTENTION_H
 
-//@ if plan.weight_dtype ~= "f32" then
+//@ if plan.compute_dtype ~= "f32" then
 #if defined(__AMX_BF16__) || defined(AMX_EMULATED)
 #    include "attention_amx.h"
 #else

@@ -1,4 +1,4 @@
-//@ local x_type = plan.weight_dtype == "bf16" and "bfloat16_t" or "float"
+//@ local x_type = plan.compute_dtype == "bf16" and "bfloat16_t" or "float"
 //@ local function load(element) return x_type == "float" and element or "bfloat16_to_float(" .. element .. ")" end
 //@ local function store(value) return x_type == "float" and value or "float_to_bfloat16(" .. value .. ")" end
 /* Backward pass of attention (attention.h), and of dq, dk and dv only what some adapter needs. With

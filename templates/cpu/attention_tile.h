@@ -1,4 +1,4 @@
-//@ local x_type = plan.weight_dtype == "bf16" and "bfloat16_t" or "float"
+//@ local x_type = plan.compute_dtype == "bf16" and "bfloat16_t" or "float"
 //@ local function load(element) return x_type == "float" and element or "bfloat16_to_float(" .. element .. ")" end
 /* What attention.h is built from: products of small blocks that lie in the cache, and the packing of heads into such blocks. Here is
  * what its two bodies, attention_fma.h on vectors of floats and attention_amx.h on tiles, have in common. A body is

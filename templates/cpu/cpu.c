@@ -431,7 +431,7 @@ static void rewind_cache(struct device *s, int length)
     s->length = length;
 }
 
-//@ if plan.weight_dtype ~= "f32" then
+//@ if plan.amx then
 #if defined(__AMX_BF16__)
 #    define BACKEND_NAME "amx"
 #    define BACKEND_USABLE cpu_runs_amx

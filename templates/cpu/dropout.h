@@ -71,7 +71,7 @@ ALWAYS_INLINE void dropout_bits(uint16_t *bits, const struct dropout *d, int t, 
     }
 }
 
-//@ local narrow = plan.weight_dtype == "bf16"
+//@ local narrow = plan.compute_dtype == "bf16"
 //@ local x_type = narrow and "bfloat16_t" or "float"
 //@ local function load(element, type) return type == "float" and element or "bfloat16_to_float(" .. element .. ")" end
 //@ local function store(value, type) return type == "float" and value or "float_to_bfloat16(" .. value .. ")" end

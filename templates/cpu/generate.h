@@ -1,4 +1,4 @@
-//@ local x_type = plan.weight_dtype == "bf16" and "bfloat16_t" or "float"
+//@ local x_type = plan.compute_dtype == "bf16" and "bfloat16_t" or "float"
 /* Generation: T new tokens behind the `length` whose keys and values lie in the caches. Prompts come in chunks of PROMPT_ROWS;
  * a few tokens at a time go through kernels that read each weight once. Every function here is called by all threads.
  */

@@ -111,7 +111,7 @@ ALWAYS_INLINE void vec_transpose(vec rows[VL])
     }
 }
 
-//@ if plan.weight_dtype ~= "f32" then
+//@ if plan.amx then
 /* Floats rounded to what bfloat16 holds, to nearest; what is no number stays none. */
 ALWAYS_INLINE vec to_bfloat16(vec x)
 {
@@ -142,6 +142,7 @@ ALWAYS_INLINE float bfloat16_to_float(uint16_t stored)
     return value;
 }
 
+//@   if plan.compute_dtype == "bf16" then
 /* To nearest, ties to even; what is no number stays none. */
 ALWAYS_INLINE uint16_t float_to_bfloat16(float x)
 {
@@ -162,6 +163,7 @@ ALWAYS_INLINE void vec_store_bfloat16(uint16_t *p, vec x)
     memcpy(p, &upper, sizeof upper);
 }
 
+//@   end
 /* Frozen matrices are stored so. */
 ALWAYS_INLINE float weight_to_float(uint16_t stored)
 {

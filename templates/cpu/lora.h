@@ -1,4 +1,4 @@
-//@ local narrow = plan.weight_dtype == "bf16"
+//@ local narrow = plan.compute_dtype == "bf16"
 //@ local x_type = narrow and "bfloat16_t" or "float"
 //@ local into = { float = "to_floats", bfloat16_t = "to_bfloat16s" }
 //@ local from = { float = "floats", bfloat16_t = "stored" }

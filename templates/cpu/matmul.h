@@ -1,4 +1,4 @@
-//@ local narrow = plan.weight_dtype == "bf16"
+//@ local narrow = plan.compute_dtype == "bf16"
 /* Matrix products. First the core that every product of the model is an instance of, then the products themselves.
  *
  * C [M][N] = alpha * A B, three ways of storing A and B:
@@ -15,58 +15,29 @@
 
 #include "decode.h"
 #include "product.h"
-//@ if plan.weight_dtype ~= "f32" then
+//@ if not plan.amx then
+#include "tile_fma.h"
+//@ elseif plan.compute_dtype == "f32" then
+#include "tile_fma.h"
+#if defined(__AMX_BF16__) || defined(AMX_EMULATED)
+#    include "tile_amx.h"
+#endif
+//@ else
 #if defined(__AMX_BF16__) || defined(AMX_EMULATED)
 #    include "tile_amx.h"
 #else
 #    include "tile_fma.h"
 #endif
-//@ else
-#include "tile_fma.h"
 //@ end
 
-#include <omp.h>
-
-/* How many groups of rows C is cut into, the rest of the threads cutting columns: what gives the largest part the least
- * work, counted in register tiles. Packing a panel of B costs about as much as two tiles. */
-static int row_groups(int M, int N, int threads)
-{
-    int tiles = (M + TILE_ROWS - 1) / TILE_ROWS, panels = (N + TILE_COLS - 1) / TILE_COLS, best = 1;
-    int64_t least = INT64_MAX;
-    for (int groups = 1; groups <= threads; groups++) {
-        if (threads % groups)
-            continue;
-        int column_groups = threads / groups;
-        int64_t rows = (tiles + groups - 1) / groups, columns = (panels + column_groups - 1) / column_groups;
-        if (columns * (rows + 2) < least) {
-            least = columns * (rows + 2);
-            best = groups;
-        }
-    }
-    return best;
-}
-
-ALWAYS_INLINE void matmul(struct product p)
-{
-    const int threads = omp_get_num_threads(), groups = row_groups(p.M, p.N, threads), across = threads / groups;
-    const int64_t panels = (p.N + TILE_COLS - 1) / TILE_COLS;
-#pragma omp for schedule(static)
-    for (int part = 0; part < threads; part++) {
-        int row = part / across, column = part % across;
-        int n0 = (int)(panels * column / across) * TILE_COLS, n1 = (int)(panels * (column + 1) / across) * TILE_COLS;
-        int m0 = (int)((int64_t)p.M * row / groups), m1 = (int)((int64_t)p.M * (row + 1) / groups);
-        matmul_part(p, m0, m1, n0, n1 < p.N ? n1 : p.N);
-    }
-}
-
 //@ local forms = { nt = { { false, false } }, nn = { { false, false } }, tn = { { false, false } } }
-//@ if plan.weight_dtype == "f16" then
-//@   forms.nt = { { false, true }, { false, false } }
-//@   forms.nn = forms.nt
-//@ elseif narrow then
+//@ if narrow then
 //@   forms.nt = { { true, true }, { true, false }, { false, false } }
 //@   forms.nn = { { true, true }, { false, true }, { false, false } }
 //@   forms.tn = { { false, true }, { false, false } }
+//@ elseif plan.weight_dtype ~= "f32" then
+//@   forms.nt = { { false, true }, { false, false } }
+//@   forms.nn = forms.nt
 //@ end
 //@ local function form_name(kind, form)
 //@   if plan.weight_dtype == "f32" then return "matmul_" .. kind .. "_floats" end
@@ -82,7 +53,15 @@ NOINLINE void $(form_name(kind, form))(struct product p)
 //@     if plan.weight_dtype ~= "f32" then
     p.a.stored = $(form[1]), p.b.stored = $(form[2]);
 //@     end
-    matmul(p);
+//@     if plan.amx and (plan.compute_dtype ~= "f32" or form[2]) then
+#if defined(__AMX_BF16__) || defined(AMX_EMULATED)
+    amx_matmul(p);
+#else
+    fma_matmul(p);
+#endif
+//@     else
+    fma_matmul(p);
+//@     end
 }
 
 //@   end
@@ -90,19 +69,15 @@ NOINLINE void $(form_name(kind, form))(struct product p)
 //@ local headers = {
 //@   nt = "/* C [M][N] = alpha A [M][K] B^T (+ bias) (+ residual), B [N][K]. */",
 //@   nn = "/* C [M][N] = alpha A [M][K] B, B [K][N]. */",
-//@   tn = "/* C [M][N] = alpha A^T B, A [K][M], B [K][N]: a sum over K tokens, in blocks of BLOCK_K whatever their number. */",
+//@   tn = "/* C [M][N] = alpha A^T B, A [K][M], B [K][N]: a sum over K tokens, in blocks of one depth whatever their number. */",
 //@ }
 //@ for _, kind in ipairs { "nt", "nn", "tn" } do
 //@   local extra = kind == "nt" and ", const float *bias, const float *residual" or ""
 //@   local given = kind == "nt" and "bias, residual" or "NULL, NULL"
-//@   local block = kind == "tn" and "BLOCK_K" or narrow and "even_block(K, c.stored ? WHOLE_K : BLOCK_K, TILE_K)" or "even_block(K, BLOCK_K, TILE_K)"
 $(headers[kind])
 $(wrap("ALWAYS_INLINE void matmul_" .. kind .. "(struct result c, struct operand a, struct operand b, int M, int N, int K, float alpha, bool accumulate" .. extra .. ")"))
 {
-//@   if narrow and kind ~= "tn" then
-    const int block_k = even_block(K, c.stored ? WHOLE_K : BLOCK_K, TILE_K);
-//@   end
-    const struct product p = {c, a, b, M, N, K, $(narrow and kind ~= "tn" and "block_k" or block), alpha, accumulate, $(given)};
+    const struct product p = {c, a, b, M, N, K, 0, alpha, accumulate, $(given)};
 //@   local list, otherwise = forms[kind], ""
 //@   for i, form in ipairs(list) do
 //@     local condition = {}

@@ -1,4 +1,4 @@
-//@ local narrow = plan.weight_dtype == "bf16"
+//@ local narrow = plan.compute_dtype == "bf16"
 /* What a matrix product is told, and the ends of it that do not depend on how it is computed.
  *
  * C [M][N] = alpha * A B (+ bias) (+ residual), all row-major with a row stride each. A is stored [M][K], or [K][M] where
@@ -123,11 +123,50 @@ struct product {
     struct result c;
     struct operand a, b;
     int M, N, K;
-    int block_k; /* k is summed in blocks of as many */
+    int block_k; /* k is summed in blocks of as many; each way of computing has its own */
     float alpha;
     bool accumulate;
     const float *bias, *residual;
 };
+
+/* A thread's part of C: rows [m0, m1), columns [n0, n1). */
+struct part {
+    int m0, m1, n0, n1;
+};
+
+/* How many groups of rows C is cut into, the rest of the threads cutting columns: what gives the largest part the least
+ * work, counted in register tiles. Packing a panel of B costs about as much as two tiles. */
+static int row_groups(int M, int N, int tile_rows, int tile_columns, int threads)
+{
+    int tiles = (M + tile_rows - 1) / tile_rows, panels = (N + tile_columns - 1) / tile_columns, best = 1;
+    int64_t least = INT64_MAX;
+    for (int groups = 1; groups <= threads; groups++) {
+        if (threads % groups)
+            continue;
+        int column_groups = threads / groups;
+        int64_t rows = (tiles + groups - 1) / groups, columns = (panels + column_groups - 1) / column_groups;
+        if (columns * (rows + 2) < least) {
+            least = columns * (rows + 2);
+            best = groups;
+        }
+    }
+    return best;
+}
+
+/* Part `part` of as many as there are threads. */
+ALWAYS_INLINE struct part part_of(struct product p, int tile_rows, int tile_columns, int part, int threads)
+{
+    const int groups = row_groups(p.M, p.N, tile_rows, tile_columns, threads), across = threads / groups;
+    const int row = part / across, column = part % across;
+    const int64_t panels = (p.N + tile_columns - 1) / tile_columns;
+    const int end = (int)(panels * (column + 1) / across) * tile_columns;
+    return (struct part){
+        .m0 = (int)((int64_t)p.M * row / groups),
+        .m1 = (int)((int64_t)p.M * (row + 1) / groups),
+        .n0 = (int)(panels * column / across) * tile_columns,
+        .n1 = end < p.N ? end : p.N,
+    };
+}
 
 //@ if narrow then
 /* VL elements of C from (row, column) on. */

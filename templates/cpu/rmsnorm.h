@@ -1,4 +1,4 @@
-//@ local narrow = plan.weight_dtype == "bf16"
+//@ local narrow = plan.compute_dtype == "bf16"
 //@ local x_type = narrow and "bfloat16_t" or "float"
 //@ local function store(value) return narrow and "float_to_bfloat16(" .. value .. ")" or value end
 /* RMSNorm (Zhang and Sennrich 2019): y = x * rstd * weight, rstd = 1 / sqrt(mean(x^2) + $(plan.model.rms_norm_eps)).

@@ -1,4 +1,4 @@
-//@ local narrow = plan.weight_dtype == "bf16"
+//@ local narrow = plan.compute_dtype == "bf16"
 //@ local x_type = narrow and "bfloat16_t" or "float"
 //@ local function load(element) return narrow and "bfloat16_to_float(" .. element .. ")" or element end
 //@ local function store(value) return narrow and "float_to_bfloat16(" .. value .. ")" or value end

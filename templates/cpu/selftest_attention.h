@@ -1,4 +1,4 @@
-//@ local narrow = plan.weight_dtype == "bf16"
+//@ local narrow = plan.compute_dtype == "bf16"
 //@ local rounding = narrow and " + RESULT_ROUNDING" or ""
 //@ local function into(name) return narrow and name or "c->" .. name end
 /* Checks of attention.h and attention_backward.h: forward, backward and generation against the reference, with and without a window,

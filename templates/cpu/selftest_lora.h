@@ -1,4 +1,4 @@
-//@ local narrow = plan.weight_dtype == "bf16"
+//@ local narrow = plan.compute_dtype == "bf16"
 //@ local x_type = narrow and "bfloat16_t" or "float"
 /* Checks of lora.h and dropout.h: every adapter kernel forward, backward and for few rows against the reference, with and without
  * dropout, y and dy being slices of wider rows; the same bits with one thread and for a row alone; the reference's own gradients

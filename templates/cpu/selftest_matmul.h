@@ -1,4 +1,4 @@
-//@ local narrow = plan.weight_dtype == "bf16"
+//@ local narrow = plan.compute_dtype == "bf16"
 //@ local x_type = narrow and "bfloat16_t" or "float"
 /* Checks of matmul.h at this model's sizes, of Philox, and (selftest_lora.h) of the adapters: against the references, at row counts beside the register
  * tile's, and bit for bit against one thread and against a row alone.

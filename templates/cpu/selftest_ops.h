@@ -1,4 +1,4 @@
-//@ local narrow = plan.weight_dtype == "bf16"
+//@ local narrow = plan.compute_dtype == "bf16"
 //@ local rounding = narrow and " + RESULT_ROUNDING" or ""
 //@ local function into(name) return narrow and name .. "_stored" or name end
 /* Checks of the kernels that are neither products nor attention: norms, rotary embedding, SwiGLU, embedding, rows, loss, AdamW.

@@ -1,4 +1,4 @@
-//@ local x_type = plan.weight_dtype == "bf16" and "bfloat16_t" or "float"
+//@ local x_type = plan.compute_dtype == "bf16" and "bfloat16_t" or "float"
 /* The memory of a run: what is kept between passes, the micro-batch at hand, the caches of generation. */
 #ifndef LORAC_STATE_H
 #define LORAC_STATE_H

@@ -1,12 +1,20 @@
-//@ if plan.weight_dtype ~= "f32" then
-//@ local split = plan.weight_dtype == "f16"
-//@ if split then
-/* Matrix products on AMX, which multiplies bfloat16 and sums in float: each operand is split into two bfloat16, the upper being the
- * operand rounded and the lower what that left, rounded. Three products of four are made, upper by upper, upper by lower and lower by
- * upper, so that what is lost is 2^-16 of a product or less (Henry, Tang and Heinecke 2019).
+//@ if plan.amx then
+//@ local planes = { bf16 = 1, f16 = 2, f32 = 3 }
+//@ local exact = plan.compute_dtype == "f32" -- weights are bfloat16, and floats take all their bits along
+//@ local narrow = plan.compute_dtype == "bf16"
+//@ local left, right = planes[plan.compute_dtype], exact and 1 or planes[plan.compute_dtype]
+//@ if narrow then
+/* Matrix products on AMX: both operands rounded to bfloat16, sums in float.
+ *
+//@ elseif exact then
+/* Matrix products with frozen weights on AMX, which multiplies bfloat16 and sums in float: W is bfloat16, and a float of A is the sum of
+ * three, each being what those before it left, rounded. So every product is made of exact ones, three of them, and what is rounded are
+ * sums, as they are on vectors of floats (Henry, Tang and Heinecke 2019). Products of floats with floats are left to those.
  *
 //@ else
-/* Matrix products on AMX: both operands rounded to bfloat16, sums in float.
+/* Matrix products on AMX, which multiplies bfloat16 and sums in float: each operand is split into two bfloat16, the upper being the
+ * operand rounded and the lower what that left, rounded. Three products of four are made, upper by upper, lower by upper and upper by
+ * lower, so that what is lost is 2^-16 of a product or less (Henry, Tang and Heinecke 2019).
  *
 //@ end
  * One multiplication takes a tile of A, 16 rows of 32 k, and a tile of B, 16 columns of 32 k, and adds to a tile of C. Tiles
@@ -14,8 +22,8 @@
  * it a column. Eight tile registers hold 2 x 2 tiles of C and two each of A and B, so that four multiplications follow four
  * loads.
  *
- * A block of B, as many columns as BLOCK_WORDS hold, is brought into tiles and stays in the second-level cache while all rows of
- * A pass over it, TILE_ROWS at a time, brought into tiles likewise. k is taken in strips short enough for the strip of A to stay
+ * A block of B, as many columns as AMX_BLOCK_WORDS hold, is brought into tiles and stays in the second-level cache while all rows of
+ * A pass over it, AMX_ROWS at a time, brought into tiles likewise. k is taken in strips short enough for the strip of A to stay
  * in the first-level cache, into which B's panels are fetched ahead; a tile of C rests in `sums` from strip to strip.
  */
 #ifndef LORAC_TILE_AMX_H
@@ -23,27 +31,39 @@
 
 #include "product.h"
 
-enum {
-    TILE_ROWS = 32, /* of A and C, as many columns of B and C: 2 x 2 tiles */
-    TILE_COLS = 32,
-    TILE_K = 32,
-    PLANES = $(split and 2 or 1), /* bfloat16 an operand */
-    TILE_WORDS = 256,
-    BLOCK_K = 1024,
-//@ if not split then
-    WHOLE_K = 4096,                       /* where the result is bfloat16, which is to be rounded once */
-//@ end
-    BLOCK_WORDS = 5 << 16,                /* 1.25 MiB of B: the caches' second level and threads' stacks have 2 MiB */
-    BLOCK_COLS = 1024,                    /* at most: sums are 128 KiB then */
-    STEP_WORDS = PLANES * 2 * TILE_WORDS, /* a tile of k of both tiles of A or B, plane after plane */
-    STRIP = 14 / PLANES,                  /* tiles of k: 28 KiB of A */
-    AHEAD = 2,                            /* tiles of k that B is fetched ahead */
-};
+#include <omp.h>
 
-//@ if split then
+enum {
+    /* Of A and C; as many columns of B and C: 2 x 2 tiles. */
+    AMX_ROWS = 32,
+    AMX_COLS = 32,
+    AMX_K = 32,
+    /* Bfloat16 an element of A and of B. */
+    PLANES = $(left),
+    B_PLANES = $(right),
+    TILE_WORDS = 256,
+    /* A tile of k of both tiles of A, plane after plane; and of B. */
+    STEP_WORDS = PLANES * 2 * TILE_WORDS,
+    B_STEP_WORDS = B_PLANES * 2 * TILE_WORDS,
+    AMX_BLOCK_K = 1024,
+//@ if narrow then
+    /* Where the result is bfloat16, which is to be rounded once. */
+    AMX_WHOLE_K = 4096,
+//@ end
+    /* 1.25 MiB of B: the caches' second level and threads' stacks have 2 MiB. Sums are 128 KiB at most. */
+    AMX_BLOCK_WORDS = 5 << 16,
+    AMX_BLOCK_COLS = 1024,
+    /* Tiles of k: $(exact and 36 or 28) KiB of A. */
+    STRIP = $(exact and "18" or "14") / PLANES,
+    /* Tiles of k that B is fetched ahead. */
+    AHEAD = 2,
+};
+//@ if not narrow and not exact then
+
 static const double OPERAND_ROUNDING = 0x1p-16;   /* relative, of each operand */
 static const double PRODUCT_TRUNCATION = 0x1p-16; /* relative, of each product */
-//@ else
+//@ elseif narrow then
+
 static const double OPERAND_ROUNDING = 0x1p-8; /* relative, of each operand */
 static const double PRODUCT_TRUNCATION = 0;    /* a product is summed as it is */
 //@ end
@@ -84,7 +104,7 @@ ALWAYS_INLINE void fetch_lines(const uint32_t *from)
         __builtin_prefetch(from + i * 16);
 }
 
-/* c [TILE_ROWS][TILE_COLS] (row stride `stride`) in registers 0 to 3, a in 4 and 5, b in 6 and 7. */
+/* c [AMX_ROWS][AMX_COLS] (row stride `stride`) in registers 0 to 3, a in 4 and 5, b in 6 and 7. */
 ALWAYS_INLINE void load_sums(const float *sums, int stride, bool zero)
 {
     const size_t line = stride * sizeof(float);
@@ -110,45 +130,42 @@ ALWAYS_INLINE void store_sums(float *sums, int stride)
     TILE_STORE(sums + 16 * stride + 16, line, "tmm3");
 }
 
-/* sums [TILE_ROWS][TILE_COLS] (row stride `stride`) = (or, with `add`, +=) a times b, of `steps` tiles of k: a and b
- * [steps][PLANES][2][TILE_WORDS]. */
+/* Registers 0 to 3 += a plane of a times one of b, each of two tiles. What b has AHEAD steps on is asked for, and b itself loaded, where
+ * it is `new`. */
+ALWAYS_INLINE void multiply_planes(const uint32_t *a, const uint32_t *b, bool new)
+{
+    const uint32_t *next = b + AHEAD * B_STEP_WORDS;
+    if (new)
+        TILE_LOAD("tmm6", b, 64);
+    TILE_LOAD("tmm4", a, 64);
+    if (new)
+        fetch_lines(next);
+    TILE_MULTIPLY_ADD("tmm0", "tmm4", "tmm6");
+    if (new) {
+        TILE_LOAD("tmm7", b + TILE_WORDS, 64);
+        fetch_lines(next + TILE_WORDS / 2);
+    }
+    TILE_MULTIPLY_ADD("tmm1", "tmm4", "tmm7");
+    TILE_LOAD("tmm5", a + TILE_WORDS, 64);
+    if (new)
+        fetch_lines(next + TILE_WORDS);
+    TILE_MULTIPLY_ADD("tmm2", "tmm5", "tmm6");
+    if (new)
+        fetch_lines(next + TILE_WORDS * 3 / 2);
+    TILE_MULTIPLY_ADD("tmm3", "tmm5", "tmm7");
+}
+
+/* sums [AMX_ROWS][AMX_COLS] (row stride `stride`) = (or, with `add`, +=) a times b, of `steps` tiles of k: a [steps][PLANES][2]
+ * [TILE_WORDS], b [steps][B_PLANES][2][TILE_WORDS]. Planes that are both lower than necessary are left out. */
 ALWAYS_INLINE void multiply_tiles(float *sums, int stride, const uint32_t *a, const uint32_t *b, int steps, bool add)
 {
     load_sums(sums, stride, !add);
-    for (const uint32_t *end = a + (size_t)steps * STEP_WORDS; a < end; a += STEP_WORDS, b += STEP_WORDS) {
-        const uint32_t *next = b + AHEAD * STEP_WORDS;
-        TILE_LOAD("tmm6", b, 64);
-        TILE_LOAD("tmm4", a, 64);
-        fetch_lines(next);
-        TILE_MULTIPLY_ADD("tmm0", "tmm4", "tmm6");
-        TILE_LOAD("tmm7", b + TILE_WORDS, 64);
-        fetch_lines(next + TILE_WORDS / 2);
-        TILE_MULTIPLY_ADD("tmm1", "tmm4", "tmm7");
-        TILE_LOAD("tmm5", a + TILE_WORDS, 64);
-        fetch_lines(next + TILE_WORDS);
-        TILE_MULTIPLY_ADD("tmm2", "tmm5", "tmm6");
-        fetch_lines(next + TILE_WORDS * 3 / 2);
-        TILE_MULTIPLY_ADD("tmm3", "tmm5", "tmm7");
-//@ if split then
-        TILE_LOAD("tmm4", a + 2 * TILE_WORDS, 64); /* lower by upper */
-        fetch_lines(next + TILE_WORDS * 2);
-        TILE_MULTIPLY_ADD("tmm0", "tmm4", "tmm6");
-        TILE_MULTIPLY_ADD("tmm1", "tmm4", "tmm7");
-        TILE_LOAD("tmm5", a + 3 * TILE_WORDS, 64);
-        fetch_lines(next + TILE_WORDS * 5 / 2);
-        TILE_MULTIPLY_ADD("tmm2", "tmm5", "tmm6");
-        TILE_MULTIPLY_ADD("tmm3", "tmm5", "tmm7");
-        TILE_LOAD("tmm4", a, 64); /* upper by lower */
-        TILE_LOAD("tmm6", b + 2 * TILE_WORDS, 64);
-        fetch_lines(next + TILE_WORDS * 3);
-        TILE_MULTIPLY_ADD("tmm0", "tmm4", "tmm6");
-        TILE_LOAD("tmm7", b + 3 * TILE_WORDS, 64);
-        fetch_lines(next + TILE_WORDS * 7 / 2);
-        TILE_MULTIPLY_ADD("tmm1", "tmm4", "tmm7");
-        TILE_LOAD("tmm5", a + TILE_WORDS, 64);
-        TILE_MULTIPLY_ADD("tmm2", "tmm5", "tmm6");
-        TILE_MULTIPLY_ADD("tmm3", "tmm5", "tmm7");
-//@ end
+    for (const uint32_t *end = a + (size_t)steps * STEP_WORDS; a < end; a += STEP_WORDS, b += B_STEP_WORDS) {
+#    pragma GCC unroll 2
+        for (int right = 0; right < B_PLANES; right++)
+#    pragma GCC unroll 3
+            for (int left = 0; left + right < PLANES; left++)
+                multiply_planes(a + left * 2 * TILE_WORDS, b + right * 2 * TILE_WORDS, left == 0);
     }
     store_sums(sums, stride);
 }
@@ -178,10 +195,10 @@ ALWAYS_INLINE float upper_half(uint32_t pair)
 /* One product of planes, of one tile of k. */
 ALWAYS_INLINE void multiply_planes(float *sums, int stride, const uint32_t *a, const uint32_t *b)
 {
-    for (int i = 0; i < TILE_ROWS; i++)
+    for (int i = 0; i < AMX_ROWS; i++)
         for (int k = 0; k < 16; k++) {
             const uint32_t left = a[i * 16 + k];
-            for (int j = 0; j < TILE_COLS; j++) {
+            for (int j = 0; j < AMX_COLS; j++) {
                 const uint32_t right = b[j / 16 * TILE_WORDS + k * 16 + j % 16];
                 float *sum = &sums[i * stride + j];
                 *sum += upper_half(left << 16) * upper_half(right << 16);
@@ -192,15 +209,12 @@ ALWAYS_INLINE void multiply_planes(float *sums, int stride, const uint32_t *a, c
 
 ALWAYS_INLINE void multiply_tiles(float *sums, int stride, const uint32_t *a, const uint32_t *b, int steps, bool add)
 {
-    for (int i = 0; !add && i < TILE_ROWS; i++)
-        memset(sums + i * stride, 0, sizeof *sums * TILE_COLS);
-    for (int step = 0; step < steps; step++, a += STEP_WORDS, b += STEP_WORDS) {
-        multiply_planes(sums, stride, a, b);
-//@ if split then
-        multiply_planes(sums, stride, a + 2 * TILE_WORDS, b);
-        multiply_planes(sums, stride, a, b + 2 * TILE_WORDS);
-//@ end
-    }
+    for (int i = 0; !add && i < AMX_ROWS; i++)
+        memset(sums + i * stride, 0, sizeof *sums * AMX_COLS);
+    for (int step = 0; step < steps; step++, a += STEP_WORDS, b += B_STEP_WORDS)
+        for (int right = 0; right < B_PLANES; right++)
+            for (int left = 0; left + right < PLANES; left++)
+                multiply_planes(sums, stride, a + left * 2 * TILE_WORDS, b + right * 2 * TILE_WORDS);
 }
 
 ALWAYS_INLINE ivec narrow(vec first, vec second)
@@ -225,38 +239,52 @@ ALWAYS_INLINE uint32_t first_bits(int count)
     return count <= 0 ? 0 : count >= 32 ? ~0u : (1u << count) - 1;
 }
 
-//@ if split then
-/* 32 floats: upper and lower halves, as words of two neighbours. */
+/* 32 floats as words of two neighbours, plane after plane. */
 ALWAYS_INLINE void split(vec to[PLANES], vec first, vec second)
 {
-    const vec a = to_bfloat16(first), b = to_bfloat16(second);
-    to[0] = (vec)narrow(a, b);
-    to[1] = (vec)narrow(first - a, second - b);
-}
-
-//@ else
-ALWAYS_INLINE void split(vec to[PLANES], vec first, vec second)
-{
+//@ if left == 1 then
     to[0] = (vec)narrow(first, second);
+//@ else
+#pragma GCC unroll 3
+    for (int plane = 0; plane < PLANES; plane++) {
+        to[plane] = (vec)narrow(first, second);
+        first -= to_bfloat16(first);
+        second -= to_bfloat16(second);
+    }
+//@ end
 }
 
-//@ end
 /* The first `count` of 16 elements at `at`, zeros beyond. */
 ALWAYS_INLINE vec load_part(struct operand o, size_t at, int count)
 {
     const __mmask16 there = (__mmask16)first_bits(count);
-//@ if split then
+//@ if plan.weight_dtype == "f16" then
     if (o.stored)
         return (vec)_mm512_cvtph_ps(_mm256_maskz_loadu_epi16(there, (const weight_t *)o.data + at));
 //@ end
     return (vec)_mm512_maskz_loadu_ps(there, (const float *)o.data + at);
 }
 
+//@ if exact then
+/* Bfloat16 that an element of `o` is made of: one that is stored as such is its own upper plane. */
+ALWAYS_INLINE int planes_of(struct operand o)
+{
+    return o.stored ? B_PLANES : PLANES;
+}
+
+//@ else
+ALWAYS_INLINE int planes_of(struct operand o)
+{
+    (void)o;
+    return PLANES;
+}
+
+//@ end
 /* Elements (row, column ...) of `o`, `count` of 32, as 16 words of neighbours; zeros beyond. */
 ALWAYS_INLINE void pairs_along(vec to[PLANES], struct operand o, int row, int column, int count)
 {
     const size_t at = (size_t)row * o.stride + column;
-//@ if not split then
+//@ if plan.weight_dtype == "bf16" then
     if (o.stored) {
         to[0] = (vec)_mm512_maskz_loadu_epi16(first_bits(count), (const weight_t *)o.data + at);
         return;
@@ -274,7 +302,7 @@ ALWAYS_INLINE void pairs_across(vec to[2][PLANES], struct operand o, int row, in
     pairs_along(odd, o, row + 1, column, rows > 1 ? columns : 0);
     /* Word l of the first result is elements l of even and of odd, which _mm512_permutex2var counts from 32. */
     const ivec order = (ivec){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15} * 0x10001u + 0x200000u;
-    for (int plane = 0; plane < PLANES; plane++) {
+    for (int plane = 0; plane < planes_of(o); plane++) {
         const __m512i a = (__m512i)even[plane], b = (__m512i)odd[plane];
         to[0][plane] = (vec)_mm512_permutex2var_epi16(a, (__m512i)order, b);
         to[1][plane] = (vec)_mm512_permutex2var_epi16(a, (__m512i)(order + 0x100010u), b);
@@ -282,9 +310,9 @@ ALWAYS_INLINE void pairs_across(vec to[2][PLANES], struct operand o, int row, in
 }
 
 /* A line of a pair of tiles of each plane. */
-ALWAYS_INLINE void store_line(uint32_t *to, int line, const vec words[PLANES])
+ALWAYS_INLINE void store_line(uint32_t *to, int line, const vec words[PLANES], int planes)
 {
-    for (int plane = 0; plane < PLANES; plane++)
+    for (int plane = 0; plane < planes; plane++)
         memcpy(to + plane * 2 * TILE_WORDS + line * 16, &words[plane], sizeof(vec));
 }
 
@@ -300,44 +328,45 @@ ALWAYS_INLINE void turn_tile(uint32_t *tile)
         memcpy(tile + i * 16, &lines[i], sizeof(vec));
 }
 
-/* Two tiles side by side, to [PLANES][2][TILE_WORDS]: 32 lines (rows of A or columns of B) from `line` on and 32 k from `k` on;
+/* Two tiles side by side, to [planes][2][TILE_WORDS]: 32 lines (rows of A or columns of B) from `line` on and 32 k from `k` on;
  * zeros beyond `lines` and `depth`. In memory k runs along rows or across them; where that is not how the tile has it, it is
  * turned. With `ahead`, what comes next is asked for meanwhile. */
 ALWAYS_INLINE void fetch_tiles(uint32_t *to, struct operand o, bool k_along, bool turn, bool ahead, int line, int lines,
                                int k, int depth)
 {
+    const int planes = planes_of(o);
     for (int i = 0; k_along && i < 32; i++) {
         vec words[PLANES];
         pairs_along(words, o, line + i, k, i < lines ? depth : 0);
-        store_line(to, i, words);
+        store_line(to, i, words, planes);
         if (ahead)
             operand_prefetch(o, line + 32 + i, k);
     }
     for (int i = 0; !k_along && i < 16; i++) {
         vec words[2][PLANES];
         pairs_across(words, o, k + 2 * i, line, depth - 2 * i, lines);
-        store_line(to, i, words[0]);
-        store_line(to, 16 + i, words[1]);
+        store_line(to, i, words[0], planes);
+        store_line(to, 16 + i, words[1], planes);
         if (ahead) {
-            operand_prefetch(o, k + TILE_K + 2 * i, line);
-            operand_prefetch(o, k + TILE_K + 2 * i + 1, line);
+            operand_prefetch(o, k + AMX_K + 2 * i, line);
+            operand_prefetch(o, k + AMX_K + 2 * i + 1, line);
         }
     }
-    for (int i = 0; turn && i < 2 * PLANES; i++)
+    for (int i = 0; turn && i < 2 * planes; i++)
         turn_tile(to + i * TILE_WORDS);
 }
 
-/* to [steps][PLANES][2][TILE_WORDS] = TILE_ROWS rows of A from m on, `rows` of them there. */
+/* to [steps][PLANES][2][TILE_WORDS] = AMX_ROWS rows of A from m on, `rows` of them there. */
 ALWAYS_INLINE void fetch_rows(uint32_t *to, struct operand a, int m, int rows, int k, int depth)
 {
-    for (; depth > 0; depth -= TILE_K, k += TILE_K, to += STEP_WORDS)
+    for (; depth > 0; depth -= AMX_K, k += AMX_K, to += STEP_WORDS)
         fetch_tiles(to, a, !a.transposed, a.transposed, true, m, rows, k, depth);
 }
 
-/* to [steps][PLANES][2][TILE_WORDS] = TILE_COLS columns of B from n on, `columns` of them there. */
+/* to [steps][B_PLANES][2][TILE_WORDS] = AMX_COLS columns of B from n on, `columns` of them there. */
 ALWAYS_INLINE void fetch_panel(uint32_t *to, struct operand b, int n, int columns, int k, int depth)
 {
-    for (; depth > 0; depth -= TILE_K, k += TILE_K, to += STEP_WORDS)
+    for (; depth > 0; depth -= AMX_K, k += AMX_K, to += B_STEP_WORDS)
         fetch_tiles(to, b, b.transposed, b.transposed, true, n, columns, k, depth);
 }
 
@@ -349,42 +378,58 @@ ALWAYS_INLINE int smaller(int a, int b)
 }
 
 /* Rows [m, m + rows) times the block of B at (k, n): tiles of k, strip by strip, past panel after panel. */
-ALWAYS_INLINE void multiply_rows(struct product p, const uint32_t *rows_of_a, const uint32_t *block, float *sums, int m,
-                                 int rows, int n, int columns, int k, int steps)
+ALWAYS_INLINE void amx_multiply_rows(struct product p, const uint32_t *rows_of_a, const uint32_t *block, float *sums,
+                                     int m, int rows, int n, int columns, int k, int steps)
 {
     const int strips = (steps + STRIP - 1) / STRIP, strip = (steps + strips - 1) / strips;
     for (int step = 0; step < steps; step += strip)
-        for (int j = 0; j < columns; j += TILE_COLS) {
-            float *c = sums + j * TILE_ROWS;
-            const uint32_t *panel = block + (size_t)(j / TILE_COLS * steps + step) * STEP_WORDS;
-            multiply_tiles(c, TILE_COLS, rows_of_a + step * STEP_WORDS, panel, smaller(strip, steps - step), step > 0);
+        for (int j = 0; j < columns; j += AMX_COLS) {
+            float *c = sums + j * AMX_ROWS;
+            const uint32_t *panel = block + (size_t)(j / AMX_COLS * steps + step) * B_STEP_WORDS;
+            multiply_tiles(c, AMX_COLS, rows_of_a + step * STEP_WORDS, panel, smaller(strip, steps - step), step > 0);
             if (step + strip >= steps)
-                finish_tile(p, c, TILE_COLS, m, rows, n + j, smaller(TILE_COLS, columns - j), k == 0);
+                finish_tile(p, c, AMX_COLS, m, rows, n + j, smaller(AMX_COLS, columns - j), k == 0);
         }
 }
 
-/* One thread's part: rows [m0, m1) and columns [n0, n1) of C. */
-ALWAYS_INLINE void matmul_part(struct product p, int m0, int m1, int n0, int n1)
+ALWAYS_INLINE void amx_part(struct product p, struct part c)
 {
-    _Alignas(64) uint32_t block[BLOCK_WORDS];
-    _Alignas(64) uint32_t tile[$(split and "BLOCK_K" or "WHOLE_K") / TILE_K * STEP_WORDS];
-    _Alignas(64) float sums[BLOCK_COLS * TILE_ROWS];
-    const int most_steps = (smaller(p.block_k, p.K) + TILE_K - 1) / TILE_K;
-    const int width = smaller(BLOCK_WORDS / (most_steps * STEP_WORDS) * TILE_COLS, BLOCK_COLS);
+    _Alignas(64) uint32_t block[AMX_BLOCK_WORDS];
+    _Alignas(64) uint32_t tile[$(narrow and "AMX_WHOLE_K" or "AMX_BLOCK_K") / AMX_K * STEP_WORDS];
+    _Alignas(64) float sums[AMX_BLOCK_COLS * AMX_ROWS];
+    const int most_steps = (smaller(p.block_k, p.K) + AMX_K - 1) / AMX_K;
+    const int width = smaller(AMX_BLOCK_WORDS / (most_steps * B_STEP_WORDS) * AMX_COLS, AMX_BLOCK_COLS);
     tiles_open();
-    for (int n = n0; n < n1; n += width)
+    for (int n = c.n0; n < c.n1; n += width)
         for (int k = 0; k < p.K; k += p.block_k) {
-            const int columns = smaller(width, n1 - n), depth = smaller(p.block_k, p.K - k);
-            const int steps = (depth + TILE_K - 1) / TILE_K;
-            for (int j = 0; j < columns; j += TILE_COLS)
-                fetch_panel(block + (size_t)(j / TILE_COLS) * steps * STEP_WORDS, p.b, n + j, columns - j, k, depth);
-            for (int m = m0; m < m1; m += TILE_ROWS) {
-                const int rows = smaller(TILE_ROWS, m1 - m);
+            const int columns = smaller(width, c.n1 - n), depth = smaller(p.block_k, p.K - k);
+            const int steps = (depth + AMX_K - 1) / AMX_K;
+            for (int j = 0; j < columns; j += AMX_COLS)
+                fetch_panel(block + (size_t)(j / AMX_COLS) * steps * B_STEP_WORDS, p.b, n + j, columns - j, k, depth);
+            for (int m = c.m0; m < c.m1; m += AMX_ROWS) {
+                const int rows = smaller(AMX_ROWS, c.m1 - m);
                 fetch_rows(tile, p.a, m, rows, k, depth);
-                multiply_rows(p, tile, block, sums, m, rows, n, columns, k, steps);
+                amx_multiply_rows(p, tile, block, sums, m, rows, n, columns, k, steps);
             }
         }
     tiles_close();
+}
+
+ALWAYS_INLINE void amx_matmul(struct product p)
+{
+    const int threads = omp_get_num_threads();
+//@ if narrow then
+    p.block_k = even_block(p.K, p.c.stored ? AMX_WHOLE_K : AMX_BLOCK_K, AMX_K);
+//@ else
+    p.block_k = even_block(p.K, AMX_BLOCK_K, AMX_K);
+//@ end
+//@ if not exact then
+    if (p.a.transposed)
+        p.block_k = AMX_BLOCK_K;
+//@ end
+#pragma omp for schedule(static)
+    for (int part = 0; part < threads; part++)
+        amx_part(p, part_of(p, AMX_ROWS, AMX_COLS, part, threads));
 }
 
 #endif

@@ -1,14 +1,14 @@
-//@ local narrow = plan.weight_dtype == "bf16"
+//@ local narrow = plan.compute_dtype == "bf16"
 /* Matrix products on vectors of floats.
  *
  * Blocks after Goto and van de Geijn 2008, with the roles of A and B exchanged, since W is the larger operand: a block of B
- * (BLOCK_K x BLOCK_N) is packed into panels of TILE_COLS columns, widened to float on the way, and stays in the second-level
- * cache while all rows of A pass over it; TILE_ROWS of them at a time are copied into the first-level cache, where their
- * rows no longer lie a power of two apart, and multiplied with panel after panel. A tile of C is summed in registers.
+ * (FMA_BLOCK_K x FMA_BLOCK_N) is packed into panels of FMA_COLS columns, widened to float on the way, and stays in the
+ * second-level cache while all rows of A pass over it; FMA_ROWS of them at a time are copied into the first-level cache, where
+ * their rows no longer lie a power of two apart, and multiplied with panel after panel. A tile of C is summed in registers.
 //@ if narrow then
  *
- * A result in bfloat16 would be rounded once for every block of k. So blocks of B are as deep as WHOLE_K for it, and narrower; what
- * the first-level cache holds of A is a strip of k then, and a tile of C rests in `sums` from strip to strip.
+ * A result in bfloat16 would be rounded once for every block of k. So blocks of B are as deep as FMA_WHOLE_K for it, and
+ * narrower; what the first-level cache holds of A is a strip of k then, and a tile of C rests in `sums` from strip to strip.
 //@ end
  */
 #ifndef LORAC_TILE_FMA_H
@@ -16,51 +16,58 @@
 
 #include "product.h"
 
-/* Two vectors of B and one broadcast element of A beside TILE_ROWS x 2 sums fill the registers: 28 + 3 of 32, or 12 + 3 of
+#include <omp.h>
+
+/* Two vectors of B and one broadcast element of A beside FMA_ROWS x 2 sums fill the registers: 28 + 3 of 32, or 12 + 3 of
  * 16. */
 #if VL == 16
-#    define TILE_ROWS 14
+#    define FMA_ROWS 14
 #else
-#    define TILE_ROWS 6
+#    define FMA_ROWS 6
 #endif
 
 enum {
-    TILE_COLS = 2 * VL,
-    TILE_K = VL,                                 /* blocks of k are multiples of it */
-    TILE_SPACE = (TILE_ROWS + VL - 1) / VL * VL, /* rows of memory for TILE_ROWS of A, in whole vectors */
-    BLOCK_K = 448,                  /* a tile of A, TILE_ROWS x BLOCK_K floats, leaves some of a 32 KiB cache to B */
-    BLOCK_N = VL == 16 ? 256 : 128, /* a block of B is 448 or 224 KiB */
+    FMA_COLS = 2 * VL,
+    /* Blocks of k are multiples of it. */
+    FMA_K = VL,
+    /* Rows of memory for FMA_ROWS of A, in whole vectors. */
+    FMA_ROW_SPACE = (FMA_ROWS + VL - 1) / VL * VL,
+    /* A tile of A, FMA_ROWS x FMA_BLOCK_K floats, leaves some of a 32 KiB cache to B. */
+    FMA_BLOCK_K = 448,
+    /* A block of B is 448 or 224 KiB$(narrow and ", or" or ".")$(narrow and " 512 or 256 where it is as deep as FMA_WHOLE_K." or "") */
+    FMA_BLOCK_N = VL == 16 ? 256 : 128,
 //@ if narrow then
-    WHOLE_K = 4096,
-    BLOCK_FLOATS = WHOLE_K * TILE_COLS, /* 512 or 256 KiB */
+    FMA_WHOLE_K = 4096,
+    FMA_BLOCK_FLOATS = FMA_WHOLE_K * FMA_COLS,
 //@ else
-    BLOCK_FLOATS = BLOCK_K * BLOCK_N,
+    FMA_BLOCK_FLOATS = FMA_BLOCK_K * FMA_BLOCK_N,
 //@ end
-    PACK_AHEAD = 8,$(narrow and (" "):rep(20) or "") /* rows of B are asked for as many rows before they are packed */
+    /* Rows of B are asked for as many rows before they are packed. */
+    PACK_AHEAD = 8,
 };
 
-_Static_assert(BLOCK_K % VL == 0 && BLOCK_N % TILE_COLS == 0, "blocks are whole vectors and panels");
+_Static_assert(FMA_BLOCK_K % VL == 0 && FMA_BLOCK_N % FMA_COLS == 0, "blocks are whole vectors and panels");
 
 static const double OPERAND_ROUNDING = 0, PRODUCT_TRUNCATION = 0; /* operands are multiplied as they are */
 
 /* ---- the register tile ---- */
 
-//@ local sums, add_parameter, add = "sums [rows][TILE_COLS] =", "", ""
+//@ local sums, add_parameter, add = "sums [rows][FMA_COLS] =", "", ""
 //@ if narrow then
-//@   sums, add_parameter, add = "sums [rows][TILE_COLS] = (or, with `add`, +=)", ", bool add", ", add"
+//@   sums, add_parameter, add = "sums [rows][FMA_COLS] = (or, with `add`, +=)", ", bool add", ", add"
 //@ end
-/* $(sums) a [rows][kc] (row stride BLOCK_K) times b [kc][vectors * VL]. Meanwhile what lies at ahead[0] and
+/* $(sums) a [rows][kc] (row stride FMA_BLOCK_K) times b [kc][vectors * VL]. Meanwhile what lies at ahead[0] and
  * ahead[1], kc floats each, is fetched into the second-level cache. B's panel is read in order, which processors see by themselves:
  * asking for it would cost more instructions than it saves waiting, and where cores are shared instructions are what is short. */
 $(wrap("ALWAYS_INLINE void tile_rows(float *sums, const float *a, const float *b, int kc, const float *const ahead[2]" .. add_parameter .. ", int rows, int vectors)"))
 {
-    vec sum[TILE_ROWS][2];
+    vec sum[FMA_ROWS][2];
 #pragma GCC unroll 16
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 2
         for (int v = 0; v < vectors; v++)
 //@ if narrow then
-            sum[i][v] = add ? vec_load(sums + i * TILE_COLS + v * VL) : (vec){0};
+            sum[i][v] = add ? vec_load(sums + i * FMA_COLS + v * VL) : (vec){0};
 //@ else
             sum[i][v] = (vec){0};
 //@ end
@@ -77,7 +84,7 @@ $(wrap("ALWAYS_INLINE void tile_rows(float *sums, const float *a, const float *b
                 right[v] = vec_load(b + v * VL);
 #pragma GCC unroll 16
             for (int i = 0; i < rows; i++) {
-                vec left = vec_splat(a[i * BLOCK_K + k]);
+                vec left = vec_splat(a[i * FMA_BLOCK_K + k]);
 #pragma GCC unroll 2
                 for (int v = 0; v < vectors; v++)
                     sum[i][v] = vec_fma(left, right[v], sum[i][v]);
@@ -89,7 +96,7 @@ $(wrap("ALWAYS_INLINE void tile_rows(float *sums, const float *a, const float *b
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 2
         for (int v = 0; v < vectors; v++)
-            vec_store(sums + i * TILE_COLS + v * VL, sum[i][v]);
+            vec_store(sums + i * FMA_COLS + v * VL, sum[i][v]);
 }
 
 //@ for vectors = 1, 2 do
@@ -99,7 +106,7 @@ $(wrap("NOINLINE void tile_" .. vectors .. "(float *sums, const float *a, const 
     switch (rows) {
 //@   for rows = 1, 14 do
 //@     if rows == 7 then
-#if TILE_ROWS == 14
+#if FMA_ROWS == 14
 //@     end
     case $(rows):
         tile_rows(sums, a, b, kc, ahead$(add), $(rows), $(vectors));
@@ -155,19 +162,19 @@ ALWAYS_INLINE void pack_block(float *block, struct operand b, int k0, int kc, in
     }
 }
 
-/* tile [rows][kc] (row stride BLOCK_K) = A [m0 .. m0 + rows)[k0 .. k0 + kc). */
+/* tile [rows][kc] (row stride FMA_BLOCK_K) = A [m0 .. m0 + rows)[k0 .. k0 + kc). */
 ALWAYS_INLINE void copy_rows(float *tile, struct operand a, int m0, int rows, int k0, int kc)
 {
     if (a.transposed) {
-        transpose(tile, BLOCK_K, a, k0, m0, kc, rows);
+        transpose(tile, FMA_BLOCK_K, a, k0, m0, kc, rows);
         return;
     }
     for (int i = 0; i < rows; i++) {
         const int whole = kc / VL * VL;
         for (int k = 0; k < whole; k += VL)
-            vec_store(tile + i * BLOCK_K + k, operand_load(a, m0 + i, k0 + k, VL));
+            vec_store(tile + i * FMA_BLOCK_K + k, operand_load(a, m0 + i, k0 + k, VL));
         for (int k = whole; k < kc; k++)
-            tile[i * BLOCK_K + k] = operand_element(a, m0 + i, k0 + k);
+            tile[i * FMA_BLOCK_K + k] = operand_element(a, m0 + i, k0 + k);
     }
 }
 
@@ -185,12 +192,12 @@ ALWAYS_INLINE void choose_ahead(const float *ahead[2], const float *tile, struct
 
 //@ if narrow then
 /* Rows [m, m + rows) times the block of B at (k, n), strip by strip, past panel after panel. */
-ALWAYS_INLINE void multiply_rows(struct product p, const float *block, int width, int m, int m1, int rows, int n,
-                                 int columns, int k, int kc)
+ALWAYS_INLINE void fma_multiply_rows(struct product p, const float *block, int width, int m, int m1, int rows, int n,
+                                     int columns, int k, int kc)
 {
-    _Alignas(64) float tile[TILE_SPACE * BLOCK_K];
-    _Alignas(64) float sums[BLOCK_N / TILE_COLS][TILE_ROWS * TILE_COLS];
-    const int strip = even_block(kc, BLOCK_K, TILE_K);
+    _Alignas(64) float tile[FMA_ROW_SPACE * FMA_BLOCK_K];
+    _Alignas(64) float sums[FMA_BLOCK_N / FMA_COLS][FMA_ROWS * FMA_COLS];
+    const int strip = even_block(kc, FMA_BLOCK_K, FMA_K);
     for (int at = 0; at < kc; at += strip) {
         const int depth = kc - at < strip ? kc - at : strip;
         copy_rows(tile, p.a, m, rows, k + at, depth);
@@ -201,47 +208,62 @@ ALWAYS_INLINE void multiply_rows(struct product p, const float *block, int width
             choose_ahead(ahead, tile, p, m + rows, m1, j / width, k + at);
             (width == VL ? tile_1 : tile_2)(sum, tile, panel, depth, ahead, at > 0, rows);
             if (at + strip >= kc)
-                finish_tile(p, sum, TILE_COLS, m, rows, n + j, columns - j < width ? columns - j : width, k == 0);
+                finish_tile(p, sum, FMA_COLS, m, rows, n + j, columns - j < width ? columns - j : width, k == 0);
         }
     }
 }
 //@ else
 /* Rows [m, m + rows) times the block of B at (k, n), past panel after panel. */
-ALWAYS_INLINE void multiply_rows(struct product p, const float *block, int width, int m, int m1, int rows, int n,
-                                 int columns, int k, int kc)
+ALWAYS_INLINE void fma_multiply_rows(struct product p, const float *block, int width, int m, int m1, int rows, int n,
+                                     int columns, int k, int kc)
 {
-    _Alignas(64) float tile[TILE_SPACE * BLOCK_K];
-    _Alignas(64) float sums[TILE_ROWS * TILE_COLS];
+    _Alignas(64) float tile[FMA_ROW_SPACE * FMA_BLOCK_K];
+    _Alignas(64) float sums[FMA_ROWS * FMA_COLS];
     copy_rows(tile, p.a, m, rows, k, kc);
     for (int j = 0; j < columns; j += width) {
         const float *ahead[2];
         choose_ahead(ahead, tile, p, m + rows, m1, j / width, k);
         (width == VL ? tile_1 : tile_2)(sums, tile, block + (size_t)j * kc, kc, ahead, rows);
-        finish_tile(p, sums, TILE_COLS, m, rows, n + j, columns - j < width ? columns - j : width, k == 0);
+        finish_tile(p, sums, FMA_COLS, m, rows, n + j, columns - j < width ? columns - j : width, k == 0);
     }
 }
 //@ end
 
-/* One thread's part: rows [m0, m1) and columns [n0, n1) of C. */
-ALWAYS_INLINE void matmul_part(struct product p, int m0, int m1, int n0, int n1)
+ALWAYS_INLINE void fma_part(struct product p, struct part c)
 {
-    _Alignas(64) float block[BLOCK_FLOATS];
-    const int width = p.N <= VL ? VL : TILE_COLS, tiles = (m1 - m0 + TILE_ROWS - 1) / TILE_ROWS;
+    _Alignas(64) float block[FMA_BLOCK_FLOATS];
+    const int width = p.N <= VL ? VL : FMA_COLS, tiles = (c.m1 - c.m0 + FMA_ROWS - 1) / FMA_ROWS;
 //@ if narrow then
-    const int fitting = BLOCK_FLOATS / p.block_k / width * width, block_n = fitting < BLOCK_N ? fitting : BLOCK_N;
+    const int fitting = FMA_BLOCK_FLOATS / p.block_k / width * width;
+    const int block_n = fitting < FMA_BLOCK_N ? fitting : FMA_BLOCK_N;
 //@ else
-    const int block_n = BLOCK_N;
+    const int block_n = FMA_BLOCK_N;
 //@ end
-    for (int n = n0; n < n1; n += block_n)
+    for (int n = c.n0; n < c.n1; n += block_n)
         for (int k = 0; k < p.K; k += p.block_k) {
-            int columns = n1 - n < block_n ? n1 - n : block_n, kc = p.K - k < p.block_k ? p.K - k : p.block_k;
+            int columns = c.n1 - n < block_n ? c.n1 - n : block_n, kc = p.K - k < p.block_k ? p.K - k : p.block_k;
             pack_block(block, p.b, k, kc, n, columns, width);
             for (int i = 0; i < tiles; i++) {
-                int m = m0 + (int)((int64_t)(m1 - m0) * i / tiles);
-                int rows = m0 + (int)((int64_t)(m1 - m0) * (i + 1) / tiles) - m;
-                multiply_rows(p, block, width, m, m1, rows, n, columns, k, kc);
+                int m = c.m0 + (int)((int64_t)(c.m1 - c.m0) * i / tiles);
+                int rows = c.m0 + (int)((int64_t)(c.m1 - c.m0) * (i + 1) / tiles) - m;
+                fma_multiply_rows(p, block, width, m, c.m1, rows, n, columns, k, kc);
             }
         }
+}
+
+ALWAYS_INLINE void fma_matmul(struct product p)
+{
+    const int threads = omp_get_num_threads();
+//@ if narrow then
+    p.block_k = even_block(p.K, p.c.stored ? FMA_WHOLE_K : FMA_BLOCK_K, FMA_K);
+//@ else
+    p.block_k = even_block(p.K, FMA_BLOCK_K, FMA_K);
+//@ end
+    if (p.a.transposed)
+        p.block_k = FMA_BLOCK_K;
+#pragma omp for schedule(static)
+    for (int part = 0; part < threads; part++)
+        fma_part(p, part_of(p, FMA_ROWS, FMA_COLS, part, threads));
 }
 
 #endif

@@ -131,12 +131,31 @@ static void arrays_agree(void **state)
     assert_memory_equal(other, half, sizeof half);
 }
 
+static void rounding_is_seen(void **state)
+{
+    (void)state;
+    enum { N = 5003 };
+    static float floats[N];
+    static uint16_t brain[N];
+    float value = 0;
+    for (int i = 0; i < N; i++)
+        floats[i] = (float)(i % 256 - 128);
+    floats[17] = NAN;
+    convert_elements(brain, DTYPE_BF16, floats, DTYPE_F32, N);
+    assert_false(conversion_rounded(&value, brain, DTYPE_BF16, floats, DTYPE_F32, N));
+    floats[N - 1] = 257;
+    convert_elements(brain, DTYPE_BF16, floats, DTYPE_F32, N);
+    assert_true(conversion_rounded(&value, brain, DTYPE_BF16, floats, DTYPE_F32, N));
+    assert_true(value == 257);
+    assert_false(conversion_rounded(&value, floats, DTYPE_F32, brain, DTYPE_BF16, N));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_f16_survives),     cmocka_unit_test(every_bf16_survives),
         cmocka_unit_test(rounds_to_nearest_even), cmocka_unit_test(special_values),
-        cmocka_unit_test(arrays_agree),
+        cmocka_unit_test(arrays_agree),           cmocka_unit_test(rounding_is_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

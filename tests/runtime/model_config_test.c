@@ -285,6 +285,7 @@ static void files_are_read_with_care(void **state)
     bool fine = parse(&config, text, "m/config.json", &err);
     assert_string_equal(err.text, "");
     assert_true(fine);
+    assert_int_equal(config.dtype, DTYPE_BF16);
     free(text);
     text = format_text("%s\"num_experts\": 8, \"foo\": 1, \"rope_parameters\": {\"foo\": 1}}", head);
     assert_false(parse(&config, text, "m/config.json", &err));

@@ -200,6 +200,7 @@ void fixture_program(struct fixture_program *f, int flags)
                   .max_length = 8,
                   .gradient_accumulation_steps = 1,
                   .dtype = flags & FIXTURE_BF16 ? DTYPE_BF16 : DTYPE_F32,
+                  .weight_dtype = flags & FIXTURE_BF16 ? DTYPE_BF16 : DTYPE_F32,
                   .learning_rate = 5e-5,
                   .lr_scheduler_type = "linear",
                   .min_lr = -1,

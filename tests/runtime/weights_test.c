@@ -114,6 +114,29 @@ static void numbers_too_large_for_the_memory_are_refused(void **state)
     assert_true(load_number(3.4e38f, DTYPE_BF16, DTYPE_F32, &err));
 }
 
+/* In fp32 a checkpoint that the recipe takes for one of bfloat16 must be one, in whatever type it is stored. */
+static void numbers_that_fp32_would_lose_are_refused(void **state)
+{
+    (void)state;
+    struct fixture_ground ground;
+    struct error err = {0};
+    fixture_begin(&ground, FIXTURE_BF16);
+    ground.fixture.program.train.dtype = DTYPE_F32;
+    assert_false(model_load(ground.program, &fixture_backend, ground.device, ground.model, &err));
+    assert_non_null(strstr(err.text, "model.safetensors: tensor '"));
+    assert_non_null(strstr(err.text, "which BF16 cannot hold exactly: the recipe's torch_dtype says that weights are "
+                                     "stored so, and this program keeps them so: make it again with "
+                                     "set=\"model.torch_dtype=float32\""));
+    static const char *const dtypes[] = {"fp32", "bf16", "fp16"};
+    for (int i = 0; i < 3; i++) {
+        char *model = path_join(ground.directory, dtypes[i]);
+        assert_int_equal(fixture_run(ground.program, "init-model", "--output", model, "--dtype", dtypes[i], NULL), 0);
+        assert_true(model_load(ground.program, &fixture_backend, ground.device, model, &err));
+        free(model);
+    }
+    fixture_end(&ground);
+}
+
 /* Writes the base model again with one tensor left out, renamed, or given another shape. */
 static void change_model(const struct fixture_ground *ground, const char *name, const char *new_name, int rows)
 {
@@ -211,6 +234,7 @@ int main(void)
         cmocka_unit_test(weights_arrive),
         cmocka_unit_test(wide_tensors_are_turned),
         cmocka_unit_test(numbers_too_large_for_the_memory_are_refused),
+        cmocka_unit_test(numbers_that_fp32_would_lose_are_refused),
         cmocka_unit_test(wrong_models),
         cmocka_unit_test(missing_model),
     };
