@@ -91,4 +91,10 @@ struct backend {
     int (*selftest)(int threads, selftest_report *report, void *context);
 };
 
+/* One that this build left out: it has a name, is never usable, and does nothing else. */
+static inline bool backend_absent(const struct backend *backend)
+{
+    return !backend->open;
+}
+
 #endif

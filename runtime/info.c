@@ -2,37 +2,37 @@
 #include "commands.h"
 #include "footprint.h"
 #include "json_file.h"
-#include "machine.h"
+#include "threads.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static size_t runtime_bytes(const struct program *program)
+static size_t runtime_bytes(const struct program *program, int threads)
 {
-    return runtime_footprint(program->model.vocab_size, available_cores());
+    return runtime_footprint(program->model.vocab_size, threads);
 }
 
 /* The adapters, their gradients and AdamW's two moments. */
-static size_t train_peak_with(const struct program *program, size_t arena)
+static size_t train_peak_with(const struct program *program, int threads, size_t arena)
 {
-    return program->memory.weights + 4 * program->memory.adapters + arena + runtime_bytes(program);
+    return program->memory.weights + 4 * program->memory.adapters + arena + runtime_bytes(program, threads);
 }
 
-static size_t train_peak(const struct program *program)
+static size_t train_peak(const struct program *program, int threads)
 {
-    return train_peak_with(program, program->memory.saved + program->memory.scratch);
+    return train_peak_with(program, threads, program->memory.saved + program->memory.scratch);
 }
 
-static size_t generate_peak(const struct program *program)
+static size_t generate_peak(const struct program *program, int threads)
 {
     const struct memory_plan *memory = &program->memory;
-    return memory->weights + memory->adapters + memory->generate_scratch + memory->kv_cache + runtime_bytes(program);
+    return memory->weights + memory->adapters + memory->generate_scratch + memory->kv_cache + runtime_bytes(program, threads);
 }
 
 /* ---- JSON ---- */
 
-static cJSON *memory_json(const struct program *program)
+static cJSON *memory_json(const struct program *program, int threads)
 {
     const struct memory_plan *memory = &program->memory;
     const struct {
@@ -45,11 +45,11 @@ static cJSON *memory_json(const struct program *program)
         {"optimizer", 2 * memory->adapters},
         {"saved", memory->saved},
         {"scratch", memory->scratch},
-        {"runtime", runtime_bytes(program)},
-        {"train_peak", train_peak(program)},
+        {"runtime", runtime_bytes(program, threads)},
+        {"train_peak", train_peak(program, threads)},
         {"generate_scratch", memory->generate_scratch},
         {"kv_cache", memory->kv_cache},
-        {"generate_peak", generate_peak(program)},
+        {"generate_peak", generate_peak(program, threads)},
     };
     cJSON *json = cJSON_CreateObject();
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
@@ -74,7 +74,7 @@ static cJSON *layers_json(const struct program *program)
     return list;
 }
 
-static cJSON *choices_json(const struct program *program)
+static cJSON *choices_json(const struct program *program, int threads)
 {
     cJSON *list = cJSON_CreateArray();
     for (int i = 0; i < program->choice_count; i++) {
@@ -83,7 +83,7 @@ static cJSON *choices_json(const struct program *program)
         cJSON_AddStringToObject(json, "gradient_checkpointing", choice->setting);
         if (choice->budget > 0)
             cJSON_AddNumberToObject(json, "memory_budget", (double)choice->budget);
-        cJSON_AddNumberToObject(json, "train_peak", (double)train_peak_with(program, choice->arena));
+        cJSON_AddNumberToObject(json, "train_peak", (double)train_peak_with(program, threads, choice->arena));
         cJSON_AddNumberToObject(json, "flops_share", choice->flops_share);
         cJSON_AddNumberToObject(json, "time_share", choice->time_share);
         cJSON_AddBoolToObject(json, "chosen", choice->chosen);
@@ -127,8 +127,22 @@ static cJSON *backends_json(const struct program *program)
     return json;
 }
 
-static void print_json(const struct program *program)
+static cJSON *threads_json(const struct thread_choice *choice)
 {
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddNumberToObject(json, "count", choice->threads);
+    cJSON_AddStringToObject(json, "reason", choice->reason);
+    cJSON_AddNumberToObject(json, "cpus", choice->limits.cpus);
+    cJSON_AddNumberToObject(json, "cores", choice->limits.cores);
+    if (choice->limits.quota > 0)
+        cJSON_AddNumberToObject(json, "cpu_quota", choice->limits.quota);
+    return json;
+}
+
+static void print_json(const struct options *options)
+{
+    const struct program *program = options_program(options);
+    const struct thread_choice choice = threads_of(options);
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "name", program->name);
     cJSON_AddStringToObject(json, "recipe", program->recipe);
@@ -139,11 +153,12 @@ static void print_json(const struct program *program)
     cJSON_AddNumberToObject(json, "max_context", program->max_context);
     cJSON_AddNumberToObject(json, "trained_parameters", (double)program->cost.trained_parameters);
     cJSON_AddNumberToObject(json, "frozen_parameters", (double)program->cost.frozen_parameters);
-    cJSON_AddItemToObject(json, "memory", memory_json(program));
+    cJSON_AddItemToObject(json, "memory", memory_json(program, choice.threads));
     cJSON_AddItemToObject(json, "layers", layers_json(program));
-    cJSON_AddItemToObject(json, "checkpointing_choices", choices_json(program));
+    cJSON_AddItemToObject(json, "checkpointing_choices", choices_json(program, choice.threads));
     cJSON_AddItemToObject(json, "cost", cost_json(&program->cost));
     cJSON_AddItemToObject(json, "usable_instruction_sets", backends_json(program));
+    cJSON_AddItemToObject(json, "threads", threads_json(&choice));
     char *text = json_print(json);
     fputs(text, stdout);
     free(text);
@@ -205,7 +220,7 @@ static void print_model(const struct program *program)
     printf("inference up to %d tokens of context\n\n", program->max_context);
 }
 
-static void print_memory(const struct program *program)
+static void print_memory(const struct program *program, int threads)
 {
     const struct memory_plan *memory = &program->memory;
     printf("\nmemory\n");
@@ -215,9 +230,9 @@ static void print_memory(const struct program *program)
     print_bytes("optimizer", 2 * memory->adapters, "AdamW's two moments");
     print_bytes("saved activations", memory->saved, "from forward to backward, at the largest micro-batch");
     print_bytes("scratch", memory->scratch, "within a layer, and the head's block of logits");
-    print_bytes("runtime", runtime_bytes(program), "program, tokenizer, data, threads");
-    print_bytes("train, peak", train_peak(program), "");
-    print_bytes("generate, peak", generate_peak(program), "with the KV cache at its capacity");
+    print_bytes("runtime", runtime_bytes(program, threads), "program, tokenizer, data, threads");
+    print_bytes("train, peak", train_peak(program, threads), "");
+    print_bytes("generate, peak", generate_peak(program, threads), "with the KV cache at its capacity");
 }
 
 static void print_share(double share)
@@ -226,7 +241,7 @@ static void print_share(double share)
 }
 
 /* What is kept, what is computed again for it, and the alternatives. */
-static void print_checkpointing(const struct program *program)
+static void print_checkpointing(const struct program *program, int threads)
 {
     if (program->layer_plans == 0)
         return;
@@ -245,7 +260,7 @@ static void print_checkpointing(const struct program *program)
         if (choice->budget > 0)
             snprintf(budget, sizeof budget, "\"%.1fMiB\"", ceil((double)choice->budget / 0x1p20 * 10) / 10);
         printf("%c %-18s %16s %10.1f MiB", choice->chosen ? '*' : ' ', choice->setting, budget,
-               (double)train_peak_with(program, choice->arena) / 0x1p20);
+               (double)train_peak_with(program, threads, choice->arena) / 0x1p20);
         print_share(choice->flops_share);
         print_share(choice->time_share);
         printf("\n");
@@ -253,13 +268,26 @@ static void print_checkpointing(const struct program *program)
     printf("* this program\n");
 }
 
-static void print_human(const struct program *program)
+static void print_machine(const struct program *program, const struct thread_choice *choice)
 {
+    printf("\ninstruction sets, best first:");
+    for (int i = 0; i < program->backend_count; i++) {
+        const struct backend *backend = program->backends[i];
+        const char *remark = backend_absent(backend) ? " (not built in)" : " (not on this machine)";
+        printf(" %s%s", backend->name, backend->usable() ? "" : remark);
+    }
+    printf("\nthreads: %d, %s\n", choice->threads, choice->reason);
+}
+
+static void print_human(const struct options *options)
+{
+    const struct program *program = options_program(options);
+    const struct thread_choice choice = threads_of(options);
     const struct cost_plan *cost = &program->cost;
     print_model(program);
     fputs(program->placement, stdout);
-    print_memory(program);
-    print_checkpointing(program);
+    print_memory(program, choice.threads);
+    print_checkpointing(program, choice.threads);
     printf("\ncost\n");
     printf("  %-22s %9.2f MFLOP a token\n", "forward", cost->forward_flops / 1e6);
     printf("  %-22s %9.2f MFLOP a token, without what no adapter needs\n", "backward", cost->backward_flops / 1e6);
@@ -268,18 +296,15 @@ static void print_human(const struct program *program)
     printf("  %-22s %9.2f MB read a token, the KV cache apart\n", "decode", cost->decode_bytes / 1e6);
     printf("  %-22s %9lld\n", "trained parameters", cost->trained_parameters);
     printf("  %-22s %9lld\n", "frozen parameters", cost->frozen_parameters);
-    printf("\ninstruction sets, best first:");
-    for (int i = 0; i < program->backend_count; i++)
-        printf(" %s%s", program->backends[i]->name, program->backends[i]->usable() ? "" : " (not on this machine)");
-    printf("\n");
+    print_machine(program, &choice);
 }
 
 int command_info(const struct options *options, struct error *err)
 {
     (void)err;
     if (option_bool(options, "json"))
-        print_json(options_program(options));
+        print_json(options);
     else
-        print_human(options_program(options));
+        print_human(options);
     return EXIT_DONE;
 }

@@ -4,10 +4,10 @@
 #include "commands.h"
 #include "dtype_convert.h"
 #include "json_file.h"
-#include "machine.h"
 #include "model_dir.h"
 #include "output_file.h"
 #include "random_fill.h"
+#include "threads.h"
 #include "weights.h"
 
 #include <stdlib.h>
@@ -176,7 +176,7 @@ int command_init_model(const struct options *options, struct error *err)
         .dtype = wanted_dtype(options),
         .seed = (uint64_t)option_int(options, "seed"),
     };
-    thread_count(options);
+    threads_use(options);
     if (!output_directory(init.output, false, err))
         return err->exit_code;
     list_tensors(&init);

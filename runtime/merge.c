@@ -8,10 +8,10 @@
 #include "adapter.h"
 #include "commands.h"
 #include "json_file.h"
-#include "machine.h"
 #include "merge_write.h"
 #include "model_dir.h"
 #include "output_file.h"
+#include "threads.h"
 #include "weights.h"
 
 #include <stdlib.h>
@@ -252,7 +252,7 @@ int command_merge(const struct options *options, struct error *err)
 {
     const char *model = option_text(options, "model");
     struct merge merge = {.program = options_program(options), .output = option_text(options, "output")};
-    thread_count(options);
+    threads_use(options);
     if (!model_check(merge.program, model, err))
         return err->exit_code;
     struct weight_files *base = weight_files_open(model, err), *adapter = NULL;

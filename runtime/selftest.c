@@ -1,6 +1,7 @@
 /* selftest: every kernel of the chosen instruction set against its reference, as a table. */
 #include "commands.h"
 #include "machine.h"
+#include "threads.h"
 
 #include <stdio.h>
 
@@ -21,7 +22,7 @@ static void print_line(void *context, const struct selftest_line *line)
 int command_selftest(const struct options *options, struct error *err)
 {
     struct tally tally = {0, 0};
-    int threads = thread_count(options);
+    const int threads = threads_use(options).threads;
     const struct backend *backend = backend_choose(options, err);
     if (!backend)
         return err->exit_code;

@@ -26,7 +26,7 @@ bool session_begin(struct session *session, const struct options *options, struc
     *session = (struct session){
         .program = options_program(options),
         .model = option_text(options, "model"),
-        .threads = thread_count(options),
+        .threads = threads_use(options),
     };
     session->backend = backend_choose(options, err);
     return session->backend && model_check(session->program, session->model, err) && load_tokenizer(session, err);
@@ -34,7 +34,9 @@ bool session_begin(struct session *session, const struct options *options, struc
 
 bool session_load(struct session *session, enum device_use use, bool with_adapters, struct error *err)
 {
-    struct device_request request = {.use = use, .with_adapters = with_adapters, .threads = session->threads};
+    struct device_request request = {.use = use, .with_adapters = with_adapters, .threads = session->threads.threads};
+    if (*session->threads.hint)
+        fprintf(stderr, "%s\n", session->threads.hint);
     session->device = session->backend->open(&request, err);
     return session->device && model_load(session->program, session->backend, session->device, session->model, err);
 }

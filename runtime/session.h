@@ -5,6 +5,7 @@
 #define LORAC_SESSION_H
 
 #include "options.h"
+#include "threads.h"
 #include "tokenizer.h"
 
 struct session {
@@ -13,13 +14,13 @@ struct session {
     const char *model;           /* --model */
     struct tokenizer *tokenizer; /* NULL: the directory has no tokenizer.json; token ids still work */
     struct device *device;       /* NULL until session_load */
-    int threads;
+    struct thread_choice threads;
 };
 
 /* Chooses the backend, checks --model and reads its tokenizer; quick. session_close it in every case. */
 bool session_begin(struct session *session, const struct options *options, struct error *err);
 
-/* Opens the device and loads the weights; an adapter's place is made where with_adapters says so, and left empty. */
+/* Opens the device and loads the weights, with a hint on stderr where the number of threads deserves one; an adapter's place is made where with_adapters says so, and left empty. */
 bool session_load(struct session *session, enum device_use use, bool with_adapters, struct error *err);
 
 /* session_load, and the adapter that --adapter names, if it does. */

@@ -57,7 +57,7 @@ test_tiny_checks_its_own_kernels() {
     tiny=$(program tiny)
     for isa in avx512 avx2 portable; do
         run "$tiny" selftest --isa $isa
-        if ! grep -q "this machine's processor cannot run it" "$work/err"; then
+        if ! grep -qE "this machine's processor cannot run it|this program was built without it" "$work/err"; then
             expect_code 0
             checked="$isa"
         fi
