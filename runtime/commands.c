@@ -192,7 +192,8 @@ static const struct option shared_options[] = {
      .type = OPTION_INT,
      .low = 1,
      .high = 4096,
-     .help = "none given: OMP_NUM_THREADS, or one for each physical core within the affinity mask and the cgroup's CPU quota (info "
+     .help = "none given: OMP_NUM_THREADS, or one for each physical core within the affinity mask and the cgroup's CPU "
+             "quota (info "
              "says how many); the environment's OMP_WAIT_POLICY (active, passive) and OMP_PROC_BIND are heeded"},
 };
 

@@ -251,7 +251,8 @@ static bool *allowed_cpus(int *count)
 {
     bool *allowed = allocate(sizeof *allowed * MOST_CPUS, "a list of CPUs");
     int failed = places_allowed(allowed) ? 0 : -1;
-    for (int size = 1024; failed && size <= MOST_CPUS; size *= 2) { /* a mask shorter than the kernel's own is refused */
+    for (int size = 1024; failed && size <= MOST_CPUS;
+         size *= 2) { /* a mask shorter than the kernel's own is refused */
         cpu_set_t *mask = CPU_ALLOC(size);
         failed = mask ? sched_getaffinity(0, CPU_ALLOC_SIZE(size), mask) : -1;
         for (int c = 0; !failed && c < size; c++)

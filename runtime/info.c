@@ -27,7 +27,8 @@ static size_t train_peak(const struct program *program, int threads)
 static size_t generate_peak(const struct program *program, int threads)
 {
     const struct memory_plan *memory = &program->memory;
-    return memory->weights + memory->adapters + memory->generate_scratch + memory->kv_cache + runtime_bytes(program, threads);
+    return memory->weights + memory->adapters + memory->generate_scratch + memory->kv_cache +
+           runtime_bytes(program, threads);
 }
 
 /* ---- JSON ---- */

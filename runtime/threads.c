@@ -39,9 +39,13 @@ static void hint_at_fewer(struct thread_choice *choice, int best)
 
 struct thread_choice threads_choose(struct cpu_limits limits, int wanted, int from_environment)
 {
-    const bool scarce = limits.quota > 0 && ceil(limits.quota) < limits.cores;
-    const int best = scarce ? (int)ceil(limits.quota) : limits.cores;
-    struct thread_choice choice = {.threads = wanted ? wanted : from_environment ? from_environment : best, .limits = limits};
+    const double granted = limits.quota > 0 ? fmax(1, round(limits.quota)) : limits.cores;
+    const bool scarce = granted < limits.cores;
+    const int best = scarce ? (int)granted : limits.cores;
+    struct thread_choice choice = {.threads = wanted             ? wanted
+                                              : from_environment ? from_environment
+                                                                 : best,
+                                   .limits = limits};
     char *reason = choice.reason;
     const size_t size = sizeof choice.reason;
     if (wanted || from_environment) {

@@ -1,13 +1,12 @@
 /* How many threads compute, and how they wait for each other.
  *
  * As many as --threads says, or else the environment's OMP_NUM_THREADS, or else one for each physical core that the process may
- * run on, but no more than its cgroup's CPU quota, rounded up. (Two threads of one core share what they compute with: the
- * vector and tile units, which one thread keeps busy, and the caches that blocks are made for.) Rounded up, since threads that
- * stand still for part of each period still get all of the quota, and one thread less would not.
+ * run on, but no more than its cgroup's CPU quota, rounded to a whole number, at least 1. Two threads of one core share what they
+ * compute with: the vector and tile units, which one thread keeps busy, and the caches that blocks are made for. Where the quota runs
+ * out, all wait for the thread that stands still: with 1.1 and 1.25 CPUs one thread was as fast as two or faster.
  *
- * Threads are not bound to CPUs, unless OMP_PROC_BIND or GOMP_CPU_AFFINITY in the environment says so: where nothing else runs
- * they stay where they are, and where something does, a bound thread waits for it, and all others for that one. Two programs
- * that bind theirs meet on the same CPUs.
+ * Threads are not bound to CPUs, unless OMP_PROC_BIND or GOMP_CPU_AFFINITY in the environment says so: a bound thread waits for
+ * whatever else runs on its CPU, and all others for that thread. Two programs that bind theirs meet on the same CPUs.
  *
  * At the end of a parallel loop they look WAIT_SPINS times whether the others have come, then sleep, unless OMP_WAIT_POLICY or
  * GOMP_SPINCOUNT in the environment says otherwise. GNU OpenMP's own 300,000 looks (about 15 ms) keep a core that the awaited

@@ -17,7 +17,7 @@ test_a_template_that_agrees_is_silent() {
     expect_equal "$(grep '^warning' "$work/err" || true)" ""
     run "$(program demo)" chat --model "$work/model"
     expect_code 0
-    expect_equal "$(cat "$work/err")" ""
+    expect_equal "$(complaints)" ""
 }
 
 test_a_template_that_is_not_known_is_told_once() {

@@ -22,10 +22,13 @@ expect_code() {
     [ "$code" -eq "$1" ] || { echo "exit code $code, expected $1; stderr: $(tail -n 5 "$work/err")"; return 1; }
 }
 
-# expect_error CODE LINE: that exit code, and stderr is exactly this one line, beside what a machine with a CPU quota has programs say.
+# What stderr has beside what a machine with a CPU quota has programs say.
+complaints() { grep -v "^threads: " "$work/err" || true; }
+
+# expect_error CODE LINE: that exit code, and the complaints are exactly this one line.
 expect_error() {
     expect_code "$1"
-    [ "$(grep -v "^threads: " "$work/err")" = "$2" ] || { printf 'stderr is:   %s\nexpected:    %s\n' "$(cat "$work/err")" "$2"; return 1; }
+    [ "$(complaints)" = "$2" ] || { printf 'stderr is:   %s\nexpected:    %s\n' "$(cat "$work/err")" "$2"; return 1; }
 }
 
 # expect_in FILE TEXT: a line of FILE contains TEXT.

@@ -3,7 +3,7 @@
 
 # threads_of [COMMAND...]: what `info` says when COMMAND runs it, without what this environment says.
 threads_of() {
-    env -u OMP_NUM_THREADS "$@" "$(program stories260K)" info >"$work/info" 2>"$work/info.err" || { cat "$work/info.err"; return 1; }
+    (unset OMP_NUM_THREADS; "$@" "$(program stories260K)" info) >"$work/info" 2>"$work/info.err" || { cat "$work/info.err"; return 1; }
     sed -n 's/^threads: //p' "$work/info"
 }
 

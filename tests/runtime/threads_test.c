@@ -221,9 +221,8 @@ static void broken_files(void **state)
     char *tree = fixture_directory();
     put(tree, "proc/self/cgroup", "0::/\n");
     put(tree, "proc/self/mountinfo", V2_MOUNT);
-    static const char *const values[] = {"",          "\n",        "100000",      "0 100000", "-5 100000",
-                                         "100000 0",  "100000 -1", "much little", "nan 1",    "max",
-                                         "inf 100000"};
+    static const char *const values[] = {"",          "\n",          "100000", "0 100000", "-5 100000", "100000 0",
+                                         "100000 -1", "much little", "nan 1",  "max",      "inf 100000"};
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         put(tree, "sys/fs/cgroup/cpu.max", values[i]);
         expect_limits(tree, "11", 2, 2, 0);
@@ -286,6 +285,12 @@ static void choices(void **state)
          "one for each physical core, of which 8 CPUs here are parts",
          "threads: 4, as the cgroup's quota is 6 of 8 CPUs"},
         {{8, 8, 16}, 0, 0, 8, "one for each CPU that may be used", ""},
+        {{2, 2, 1.25},
+         0,
+         0,
+         1,
+         "the cgroup's quota is 1.25 of 2 CPUs",
+         "threads: 1, as the cgroup's quota is 1.25 of 2 CPUs"},
         {{2, 2, 2}, 0, 0, 2, "one for each CPU that may be used", ""},
         {{4, 4, 0}, 3, 0, 3, "--threads says so", ""},
         {{4, 4, 0}, 0, 3, 3, "OMP_NUM_THREADS says so", ""},
@@ -311,8 +316,7 @@ static void choices(void **state)
          "threads: 8 are more than the cgroup's quota of 1 CPU has time for; 1 would usually be faster"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const struct thread_choice choice =
-            threads_choose(cases[i].limits, cases[i].wanted, cases[i].from_environment);
+        const struct thread_choice choice = threads_choose(cases[i].limits, cases[i].wanted, cases[i].from_environment);
         assert_int_equal(choice.threads, cases[i].threads);
         assert_string_equal(choice.reason, cases[i].reason);
         assert_string_equal(choice.hint, cases[i].hint);
@@ -329,11 +333,16 @@ static void this_machine(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lists),        cmocka_unit_test(siblings_are_one_core),
-        cmocka_unit_test(other_topologies), cmocka_unit_test(version_2),
-        cmocka_unit_test(version_1),    cmocka_unit_test(containers),
-        cmocka_unit_test(mixed),        cmocka_unit_test(broken_files),
-        cmocka_unit_test(choices),      cmocka_unit_test(this_machine),
+        cmocka_unit_test(lists),
+        cmocka_unit_test(siblings_are_one_core),
+        cmocka_unit_test(other_topologies),
+        cmocka_unit_test(version_2),
+        cmocka_unit_test(version_1),
+        cmocka_unit_test(containers),
+        cmocka_unit_test(mixed),
+        cmocka_unit_test(broken_files),
+        cmocka_unit_test(choices),
+        cmocka_unit_test(this_machine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
