@@ -33,6 +33,14 @@ flags := -std=c11 $(WARNINGS) -fopenmp @$(libraries)/compile -MMD -MP $(CFLAGS)
 base_flags := -O2 $(flags)
 kernel_flags := -O3 -fno-math-errno -fno-trapping-math $(flags)
 
+# With profile=1 a program is build/NAME-profile, which tells where its time goes (tests/bench/profile.c): every function of cpu.c but
+# those that are inline, of the files named here and the selftest's says when it begins and ends.
+profiled := $(if $(profile),-profile)
+comma := ,
+profile_flags := -finstrument-functions -finstrument-functions-exclude-file-list=tile_,_tile,attention_fma,attention_amx,product,selftest \
+    -D'inline=inline __attribute__((no_instrument_function))'
+profile_link := $(addprefix -Wl$(comma)--wrap=,GOMP_parallel GOMP_barrier GOMP_loop_end)
+
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .PHONY: all setup lib program compile demo bench test unit_tests train_tools tools programs fuzz fuzz_targets clean help
@@ -123,14 +131,14 @@ endif
 
 # `make compile name=NAME` compiles generated/NAME as it stands.
 ifdef name
-objects := $(build)/objects/$(name)
+objects := $(build)/objects/$(name)$(profiled)
 plain_sources := $(filter-out generated/$(name)/cpu.c,$(wildcard generated/$(name)/*.c))
 listed := $(filter $(known_backends),$(shell sed -n 's/^ *&backend_\(.*\),/\1/p' generated/$(name)/program.c 2>/dev/null))
 built := $(filter $(backends),$(listed))
 program_objects := $(patsubst generated/$(name)/%.c,$(objects)/%.o,$(plain_sources)) $(foreach b,$(built),$(objects)/cpu_$b.o) \
-    $(foreach b,$(filter-out $(built),$(listed)),$(objects)/absent_$b.o)
+    $(foreach b,$(filter-out $(built),$(listed)),$(objects)/absent_$b.o) $(if $(profile),$(objects)/bench-profile.o)
 
-compile: $(build)/$(name)
+compile: $(build)/$(name)$(profiled)
 	@:
 
 $(objects)/%.o: generated/$(name)/%.c | setup
@@ -141,15 +149,19 @@ $(objects)/%.o: generated/$(name)/%.c | setup
 $(objects)/cpu_%.o: generated/$(name)/cpu.c | setup
 	@mkdir -p $(@D)
 	@echo "  cc    $< ($*)"
-	@$(CC) $(kernel_flags) $(march_$*) -DBACKEND=backend_$* -Iruntime -c $< -o $@
+	@$(CC) $(kernel_flags) $(if $(profile),$(profile_flags)) $(march_$*) -DBACKEND=backend_$* -Iruntime -c $< -o $@
 
 $(objects)/absent_%.o: runtime/absent/backend.c | setup
 	@mkdir -p $(@D)
 	@$(CC) $(base_flags) -DBACKEND=backend_$* -DNAME='"$*"' -Iruntime -c $< -o $@
 
-$(build)/$(name): $(program_objects) $(build)/runtime/liblorac.a
+$(objects)/bench-profile.o: tests/bench/profile.c | setup
+	@mkdir -p $(@D)
+	@$(CC) $(base_flags) -Iruntime -c $< -o $@
+
+$(build)/$(name)$(profiled): $(program_objects) $(build)/runtime/liblorac.a
 	@echo "  link  $@"
-	@$(CC) $(CFLAGS) $(program_objects) $(build)/runtime/liblorac.a @$(libraries)/link-program -o $@
+	@$(CC) $(CFLAGS) $(if $(profile),$(profile_link)) $(program_objects) $(build)/runtime/liblorac.a @$(libraries)/link-program -o $@
 -include $(program_objects:.o=.d)
 endif
 
@@ -252,6 +264,11 @@ $(build)/tests/bench/ceilings: tests/bench/ceilings.c $(build)/runtime/liblorac.
 	@mkdir -p $(@D)
 	@echo "  cc    $<"
 	@$(CC) -O3 -march=native -ffp-contract=fast $(flags) -Iruntime $^ @$(libraries)/link-program -o $@
+
+$(build)/tests/bench/random_gguf: tests/bench/random_gguf.c $(build)/runtime/liblorac.a
+	@mkdir -p $(@D)
+	@echo "  cc    $<"
+	@$(CC) $(base_flags) -Iruntime $^ @$(libraries)/link-program -o $@
 
 # ---- fuzzing: tests/fuzz/README.md ----
 

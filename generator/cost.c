@@ -198,9 +198,8 @@ bool cost_pass(struct plan *plan, struct messages *messages)
     return true;
 }
 
-static void dump_graph(const struct graph *graph, const char *name, int count, FILE *out)
+static void dump_graph(const struct graph *graph, FILE *out)
 {
-    fprintf(out, "%s x %d\n", name, count);
     for (int i = 0; i < graph->count; i++) {
         const struct operation *op = &graph->operations[i];
         fprintf(out, "    %-32s %12.0f FLOP/token  %10.0f bytes/token  %12.0f bytes/call%s\n", op->kernel, op->flops,
@@ -214,7 +213,14 @@ void cost_dump(const struct plan *plan, FILE *out)
     fprintf(out, "forward %.4g, backward %.4g, recomputed %.4g FLOP per token; %.4g bytes per decoded token\n",
             graph->cost.forward_flops, graph->cost.backward_flops, graph->cost.recompute_flops,
             graph->cost.decode_bytes);
-    for (int i = 0; i < graph->kind_count; i++)
-        dump_graph(&graph->kinds[i].graph, graph->kinds[i].name, graph->kinds[i].count, out);
-    dump_graph(&graph->head, "head", 1, out);
+    for (int i = 0; i < graph->kind_count; i++) {
+        fprintf(out, "%s x %d\n", graph->kinds[i].name, graph->kinds[i].count);
+        dump_graph(&graph->kinds[i].graph, out);
+    }
+    fprintf(out, "head x 1\n");
+    dump_graph(&graph->head, out);
+    for (int i = 0; i < graph->extend_count; i++) {
+        fprintf(out, "generation: %s\n", graph->extends[i].name);
+        dump_graph(&graph->extends[i].graph, out);
+    }
 }

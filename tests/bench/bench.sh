@@ -1,13 +1,17 @@
 #!/usr/bin/env bash
-# Measures what this machine's programs do, and PEFT beside them, and writes a table: `make bench` calls it, README.md here says
-# how to read the result.
+# Measures what this machine's programs do, and PEFT and llama.cpp beside them, and writes tables: `make bench` calls it, README.md
+# here says how to read the result.
 #
-#   make bench [works="NAME ..."] [PEFT_PYTHON=/path/to/python] [VARIABLE=VALUE ...]
+#   make bench [works="NAME ..."] [PEFT_PYTHON=/path/to/python] [LLAMA_CPP=/path/to/folder] [VARIABLE=VALUE ...]
 #
 #   works      train-bf16 train-bf16-gc train-fp32 train-fp32-gc short decode prompt (all these, unless named), length-N,
-#              width-SHAPE; sweep: every length-N of `lengths` and width-SHAPE of `widths`
+#              width-SHAPE; sweep: every length-N of `lengths` and width-SHAPE of `widths`; ops: those of `profiled`
+#   profiled   works of which it is measured too how long each operation takes ("train-bf16 decode")
 #   model      the shape: a file of recipes/models/ without .lua, or a config.json (qwen2.5-0.5b-instruct)
+#   resume     1: what earlier calls have measured is kept, as far as it goes, and stands in one table with the rest
 #   rounds     how often all is measured, ours and theirs in turns (2)
+#   peer_rounds  how often the others' side is (`rounds`)
+#   limit      seconds that a run may take (600); of a longer one what it has told until then counts
 #   steps      optimizer steps of a training run (3); the first one is left out of the median
 #   length     tokens of a full row and of a long prompt (512)
 #   tokens     tokens that are generated (64)
@@ -18,7 +22,8 @@
 #   ceilings   MiB and seconds of a measurement of the machine ("256 0.5")
 #   results    the folder for the table (tests/bench/results)
 #
-# Everything else goes to build/bench/: recipes, models, data, and each run's files. Exit 1 if a program failed, 2 for wrong usage.
+# LLAMA_CPP is where its llama-bench lies. Everything else goes to build/bench/: recipes, models, data, and each run's files. Exit 1 if a
+# program failed, 2 for wrong usage.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 export LC_ALL=C OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
@@ -28,18 +33,21 @@ place=build/bench
 metrics=$place/run/output/metrics.jsonl
 default_works="train-bf16 train-bf16-gc train-fp32 train-fp32-gc short decode prompt"
 default_model=qwen2.5-0.5b-instruct
+profiled=${profiled:-train-bf16 decode}
 named_works=${works:-}
 named_model=${model:-}
 works=${works:-$default_works}
 model=${model:-$default_model}
 rounds=${rounds:-2} steps=${steps:-3} length=${length:-512} tokens=${tokens:-64} threads=${threads:-$(nproc)}
+peer_rounds=${peer_rounds:-$rounds} limit=${limit:-600} resume=${resume:-}
 lengths=${lengths:-128 256 512 1024 2048 4096}
 widths=${widths:-${named_model:-0.1b $default_model 1.5b}}
 ceilings=${ceilings:-256 0.5}
 results=${results:-$here/results}
 backends=${backends:-}
 peft_python=${PEFT_PYTHON:-}
-peft_versions=
+llama_cpp=${LLAMA_CPP:-}
+versions=
 watched=
 lora_alpha=32 lora_dropout=0.1
 
@@ -54,17 +62,17 @@ fail() { # exit code, line
 
 # ---- usage ----
 
-# In place of "sweep", what it stands for.
+# In place of "sweep" and "ops", what they stand for; none twice.
 expand_works() {
-    local work expanded=
-    for work in $works; do
-        if [ "$work" = sweep ]; then
-            expanded="$expanded $(printf 'length-%s ' $lengths)$(printf 'width-%s ' $widths)"
-        else
-            expanded="$expanded $work"
-        fi
-    done
-    works=$(echo $expanded)
+    local work
+    works=$(for work in $works; do
+        case $work in
+        sweep) printf 'length-%s\n' $lengths && printf 'width-%s\n' $widths ;;
+        ops) printf '%s\n' $profiled ;;
+        *) echo "$work" ;;
+        esac
+    done | awk '!seen[$0]++')
+    works=$(echo $works)
 }
 
 check_number() { # name, value
@@ -78,30 +86,67 @@ check_shape() { # variable, shape
 
 check_works() {
     local work
-    for work in $works; do
+    for work in $works $profiled; do
         case $work in
         train-bf16 | train-bf16-gc | train-fp32 | train-fp32-gc | short | decode | prompt) ;;
         length-*) check_number "works=$work: length" "${work#length-}" ;;
         width-*) check_shape "works=$work: width" "${work#width-}" ;;
-        *) fail 2 "no work '$work'; there are: $default_works, length-N, width-SHAPE, sweep" ;;
+        *) fail 2 "no work '$work'; there are: $default_works, length-N, width-SHAPE, sweep, ops" ;;
         esac
     done
 }
 
+check_profiled() {
+    case " $profiled " in
+    *" prompt "*) fail 2 "profiled=$profiled: a prompt is not profiled; a training work or decode was expected" ;;
+    esac
+}
+
+check_peers() {
+    if [ -n "$peft_python" ]; then
+        command -v -- "$peft_python" >/dev/null || fail 2 "PEFT_PYTHON=$peft_python is no program"
+        versions=$("$peft_python" $here/with_peft.py versions 2>"$place/peft.err") ||
+            fail 2 "PEFT_PYTHON=$peft_python does not import peft, transformers and torch: $(tail -n 1 "$place/peft.err")"
+    fi
+    if [ -n "$llama_cpp" ]; then
+        [ -x "$llama_cpp/llama-bench" ] || fail 2 "LLAMA_CPP=$llama_cpp: no llama-bench lies there"
+        versions="${versions:+$versions; }llama.cpp"
+    fi
+}
+
 check_usage() {
     local variable
-    for variable in rounds steps length tokens threads; do
+    for variable in rounds peer_rounds steps length tokens threads limit; do
         check_number $variable "${!variable}"
     done
     check_shape model "$model"
     expand_works
     check_works
-    if [ -n "$peft_python" ]; then
-        command -v -- "$peft_python" >/dev/null || fail 2 "PEFT_PYTHON=$peft_python is no program"
-        peft_versions=$("$peft_python" $here/with_peft.py versions 2>"$place/peft.err") ||
-            fail 2 "PEFT_PYTHON=$peft_python does not import peft, transformers and torch: $(tail -n 1 "$place/peft.err")"
-    fi
+    check_profiled
+    check_peers
 }
+
+# ---- what has been measured before ----
+
+# Figures that may stand in one table: of one shape, one program and the same works.
+settings() {
+    echo "model=$model steps=$steps length=$length tokens=$tokens threads=$threads commit=$(commit | tr ' ' '-')"
+}
+
+forget_or_resume() {
+    local before
+    if [ -z "$resume" ] || [ ! -e $place/runs ]; then
+        rm -f $place/facts $place/runs $place/ceilings $place/ops
+        settings >$place/settings
+    fi
+    before=$(cat $place/settings 2>/dev/null)
+    [ "$before" = "$(settings)" ] ||
+        fail 1 "resume=$resume: measured before was '$before', this is '$(settings)'; without resume= all begins anew"
+    touch $place/facts $place/runs $place/ceilings $place/ops
+}
+
+# measured FILE BEGINNING: does a line of it begin so?
+measured() { cut -c "1-${#2}" "$place/$1" | grep -qxF -- "$2"; }
 
 # ---- building ----
 
@@ -113,19 +158,22 @@ built() {
 
 build_tools() {
     echo "bench: building" >&2
-    built $MAKE build/lorac lib build/tests/bench/ceilings
+    built $MAKE build/lorac lib build/tests/bench/ceilings ${llama_cpp:+build/tests/bench/random_gguf}
+}
+
+# make_program [-profile]
+make_program() {
+    if [ -e "$place/$program$1.made" ]; then return; fi
+    echo "bench: making build/$program$1" >&2
+    built $MAKE recipe="$place/recipes/$program.lua" ${backends:+backends="$backends"} ${1:+profile=1} setup_done=1
+    touch "$place/$program$1.made"
 }
 
 # The program of the work that work_settings chose, its model and its rows.
 prepare() {
-    local recipe=$place/recipes/$program.lua
-    if [ ! -e "$place/$program.made" ]; then
-        echo "bench: making build/$program" >&2
-        write_recipe >"$recipe"
-        built $MAKE recipe="$recipe" ${backends:+backends="$backends"} setup_done=1
-        build/$program info --json >"$place/$program.json" || fail 1 "build/$program info failed"
-        touch "$place/$program.made"
-    fi
+    write_recipe >"$place/recipes/$program.lua"
+    make_program ""
+    build/$program info --json >"$place/$program.json" || fail 1 "build/$program info failed"
     if [ ! -e "$model_dir" ]; then
         build/$program init-model --output "$model_dir.new" --dtype $dtype >/dev/null ||
             fail 1 "no model could be made in $model_dir"
@@ -138,23 +186,42 @@ prepare() {
 
 measure_ceilings() { # round
     local log=$place/ceilings.log
+    if measured ceilings "$1 "; then return; fi
     # shellcheck disable=SC2086
     build/tests/bench/ceilings "$threads" $ceilings >"$log" || fail 1 "the machine's ceilings could not be measured"
     sed "s/^/$1 /" "$log" >>"$place/ceilings"
 }
 
-measure_side() { # ours or theirs, round
-    local measured
+measure_side() { # side, round
+    local measured over=-
+    if measured runs "$work;$1;$2;"; then return; fi
+    "prepare_$1"
     rm -rf "$place/run"
     mkdir -p "$place/run/output"
     cat "$model_dir"/*.safetensors >/dev/null
     "${1}_command" # fills the array `command`
-    watch "$metrics" "$place/run/out" "$place/run/err" "${command[@]}" ||
-        fail 1 "$work ($1) failed: $(tail -n 1 "$place/run/err")"
-    measured=$(rates)
-    [ -n "$measured" ] || fail 1 "$work ($1) told no rates; its output is in $place/run"
-    echo "$work;$1;$2;$measured;$peak_mib;$(start_seconds);$(first_loss)" >>"$place/runs"
-    echo "bench: $work, $1, round $2: $measured tokens/s, $peak_mib MiB" >&2
+    if ! watch "$limit" "$metrics" "$place/run/out" "$place/run/err" "${command[@]}"; then
+        [ -n "$over_limit" ] || fail 1 "$work ($1) failed: $(tail -n 1 "$place/run/err")"
+        over=$limit
+    fi
+    measured=$("${1}_rates")
+    [ -n "$measured" ] || [ $over != - ] || fail 1 "$work ($1) told no rates; its output is in $place/run"
+    if [ "$1" = ours ] && [ -n "$measured" ] && ! measured facts "$work;"; then facts >>"$place/facts"; fi
+    if [ "$1" = profiled ] && [ $over = - ]; then operations >>"$place/ops"; fi
+    echo "$work;$1;$2;$measured;$peak_mib;$(start_seconds);$(first_loss);$over" >>"$place/runs"
+    echo "bench: $work, $1, round $2: ${measured:-more than $over s for a step} tokens/s, $peak_mib MiB" >&2
+}
+
+is_profiled() { case " $profiled " in *" $work "*) true ;; *) false ;; esac; }
+
+measure_work() { # round
+    prepare
+    measure_side ours "$1"
+    if is_profiled; then measure_side profiled "$1"; fi
+    if [ "$1" -le "$peer_rounds" ]; then
+        if [ -n "$peft_python" ]; then measure_side peft "$1"; fi
+        if [ -n "$llama_cpp" ] && [ $kind != train ]; then measure_side llama "$1"; fi
+    fi
 }
 
 measure_all() {
@@ -163,10 +230,8 @@ measure_all() {
         measure_ceilings $round
         for work in $works; do
             work_settings "$work"
-            prepare
-            measure_side ours $round
-            if [ $round -eq 1 ]; then facts >>"$place/facts"; fi
-            if [ -n "$peft_python" ]; then measure_side theirs $round; fi
+            measure_work $round
+            write_table
         done
     done
 }
@@ -195,22 +260,21 @@ write_header() {
     echo "| | |"
     echo "|---|---|"
     echo "| shape | $model, random weights |"
-    echo "| measured | rounds $rounds, steps $steps, length $length, tokens $tokens, threads $threads |"
+    echo "| measured | steps $steps, length $length, tokens $tokens, threads $threads |"
     echo "| lorac | commit $(commit) |"
-    echo "| peer | ${peft_versions:-not measured} |"
+    echo "| peers | ${versions:-not measured} |"
     echo
 }
 
 write_table() {
-    local file
-    file=$results/$(slug "$(cpu_name) $(nproc) cores $named_works ${named_model:+$(slug_of_shape "$model")}").md
+    local only=$named_works
+    if [ -n "$resume" ]; then only=; fi
+    file=$results/$(slug "$(cpu_name) $(nproc) cores $only ${named_model:+$(slug_of_shape "$model")}").md
     mkdir -p "$results" || fail 1 "no folder $results can be made"
     {
         write_header
-        awk -f $here/tables.awk -F ';' "$place/facts" FS=' ' "$place/ceilings" FS=';' "$place/runs"
+        awk -f $here/tables.awk -f $here/tables_ops.awk -F ';' "$place/facts" FS=' ' "$place/ceilings" FS=';' "$place/runs" "$place/ops"
     } >"$file.new" && mv "$file.new" "$file" || fail 1 "$file could not be written"
-    echo "bench: $file" >&2
-    cat "$file"
 }
 
 stop() {
@@ -219,10 +283,12 @@ stop() {
 
 trap stop EXIT
 mkdir -p $place/recipes $place/models $place/run
-rm -f $place/facts $place/runs $place/ceilings $place/*.made
+rm -f $place/*.made
 [ -p $place/never ] || mkfifo $place/never
 exec 9<>$place/never
 check_usage
+forget_or_resume
 build_tools
 measure_all
-write_table
+echo "bench: $file" >&2
+cat "$file"

@@ -1,11 +1,15 @@
-# The tables of a result, from three files that bench.sh kept, in this order:
-#   facts      work;kind;dtype;FLOP a token;bytes a token;planned MiB;fixed MiB;KiB a token;instruction set
+# The tables of a result, from four files that bench.sh kept, in this order:
+#   facts      work;kind;dtype;FLOP a token;bytes a token;planned MiB;fixed MiB;KiB a token;instruction set;weights, MiB;adapters with
+#              gradients and moments, MiB;program, MiB;attention's FLOP a token
 #   ceilings   round name threads value
-#   runs       work;side;round;tokens/s ...;peak MiB;start s;first loss
+#   runs       work;side;round;tokens/s ...;peak MiB;start s;first loss;seconds that it was killed after, or -
+#   ops        what ops.awk says of each profiled run
+# With tables_ops.awk beside it.
 
 FILENAME ~ /facts$/ {
     works[++work_count] = $1
-    flops[$1] = $4; bytes[$1] = $5; planned[$1] = $6; fixed[$1] = $7; a_token[$1] = $8; isa[$1] = $9
+    kinds[$1] = $2; flops[$1] = $4; bytes[$1] = $5; planned[$1] = $6; fixed[$1] = $7; a_token[$1] = $8; isa[$1] = $9
+    weights[$1] = $10; adapters[$1] = $11; program[$1] = $12; attention[$1] = $13
 }
 
 FILENAME ~ /ceilings$/ {
@@ -20,19 +24,22 @@ FILENAME ~ /runs$/ {
     at = $1 SUBSEP $2
     peaks[at] = join(peaks[at], $5)
     if ($6 != "-") starts[at] = join(starts[at], $6)
+    if ($8 != "-") overs[at] = $8
     count = split($4, steps, " ")
     for (i = count > 1 ? 2 : 1; i <= count; i++) rates[at] = join(rates[at], steps[i])
 }
 
 END {
     print "## Speed and memory\n"
-    print "| work | lorac, tokens/s | PEFT, tokens/s | ratio | peak MiB | planned MiB | PEFT, peak MiB | start s | PEFT, start s |"
-    print "|---|---:|---:|---:|---:|---:|---:|---:|---:|"
+    print "| work | lorac, tokens/s | PEFT, tokens/s | ratio | peak MiB | planned MiB | PEFT, peak MiB | start s | PEFT, start s | llama.cpp, tokens/s | ratio |"
+    print "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
     for (w = 1; w <= work_count; w++) speed_row(works[w])
     print "\n## Against the machine\n"
     print "| work | runs on | GFLOP/s | of the ceiling | GB/s | of the ceiling | fixed MiB | KiB a token |"
     print "|---|---|---:|---:|---:|---:|---:|---:|"
     for (w = 1; w <= work_count; w++) machine_row(works[w])
+    sweep_table()
+    for (w = 1; w <= work_count; w++) ops_table(works[w])
     print "\n## Ceilings\n"
     print "| | threads | median | each round |"
     print "|---|---:|---:|---|"
@@ -62,26 +69,58 @@ function figure(value, format) { return value == "" ? "–" : sprintf(format, va
 # Three digits that count, and no exponent.
 function rate(value) { return value == "" ? "–" : sprintf(value < 10 ? "%.2f" : value < 100 ? "%.1f" : "%.0f", value) }
 
-function side_name(side) { return side == "ours" ? "lorac" : "PEFT" }
+function side_name(side) {
+    return side == "ours" ? "lorac" : side == "profiled" ? "lorac, profiled" : side == "peft" ? "PEFT" : "llama.cpp"
+}
 
-function speed_row(work,    ours, theirs, mine, other) {
-    ours = work SUBSEP "ours"; theirs = work SUBSEP "theirs"
-    mine = median(rates[ours]); other = median(rates[theirs])
-    printf "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", work, rate(mine), rate(other),
-        (other ? sprintf("**%.2f**", mine / other) : "–"), figure(median(peaks[ours]), "%.0f"), planned[work],
-        figure(median(peaks[theirs]), "%.0f"), figure(median(starts[ours]), "%.2f"), figure(median(starts[theirs]), "%.2f")
+function ratio(mine, other) { return other && mine ? sprintf("**%.2f**", mine / other) : "–" }
+
+# Tokens a second, or how long it was waited for a first step.
+function rate_of(at) { return rates[at] == "" && overs[at] ? "none in " overs[at] " s" : rate(median(rates[at])) }
+
+function speed_row(work,    ours, peft, llama, mine) {
+    ours = work SUBSEP "ours"; peft = work SUBSEP "peft"; llama = work SUBSEP "llama"
+    mine = median(rates[ours])
+    printf "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", work, rate_of(ours), rate_of(peft),
+        ratio(mine, median(rates[peft])), figure(median(peaks[ours]), "%.0f"), planned[work],
+        figure(median(peaks[peft]), "%.0f"), figure(median(starts[ours]), "%.2f"), figure(median(starts[peft]), "%.2f"),
+        rate_of(llama), ratio(mine, median(rates[llama]))
 }
 
 # Of all threads: what runs on AMX against AMX, all else against fp32 multiply-adds.
 function ceiling(name) { return median(ceiling_values[name " " most_threads]) }
 
+function compute_ceiling(work) { return isa[work] == "amx" && ceiling("amx") != "" ? ceiling("amx") : ceiling("fma") }
+
 function machine_row(work,    mine, compute, memory) {
     mine = median(rates[work, "ours"])
-    compute = isa[work] == "amx" && ceiling("amx") != "" ? ceiling("amx") : ceiling("fma")
+    compute = compute_ceiling(work)
     memory = ceiling("read")
     printf "| %s | %s | %s | %.1f %% | %s | %.1f %% | %s | %s |\n", work, isa[work], rate(mine * flops[work] / 1e9),
         100 * mine * flops[work] / 1e9 / compute, rate(mine * bytes[work] / 1e9), 100 * mine * bytes[work] / 1e9 / memory,
         dash(fixed[work]), dash(a_token[work])
+}
+
+# What a token takes and needs, over lengths of rows and widths of models: what of it is the same for every token, what grows, and
+# what is there once.
+function sweep_table(    w, work) {
+    for (w = 1; w <= work_count; w++) {
+        work = works[w]
+        if (work !~ /^(length|width)-/) continue
+        if (!swept++) {
+            print "\n## Over lengths and widths\n"
+            print "| work | ms a token | MFLOP a token | of it attention | GFLOP/s | of the ceiling | KiB a token | weights MiB | adapters MiB | program MiB | planned MiB | peak MiB |"
+            print "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
+        }
+        sweep_row(work, median(rates[work, "ours"]))
+    }
+}
+
+function sweep_row(work, mine) {
+    printf "| %s | %s | %s | %.1f %% | %s | %.1f %% | %s | %.0f | %.0f | %.0f | %s | %s |\n", work, mine ? rate(1000 / mine) : "–",
+        rate(flops[work] / 1e6), 100 * attention[work] / flops[work], rate(mine * flops[work] / 1e9),
+        100 * mine * flops[work] / 1e9 / compute_ceiling(work), dash(a_token[work]), weights[work], adapters[work], program[work],
+        planned[work], figure(median(peaks[work, "ours"]), "%.0f")
 }
 
 function dash(text) { return text == "-" ? "–" : text }
@@ -94,6 +133,6 @@ function ceiling_row(name,    words, units) {
 
 function raw_row(run,    part) {
     split(run, part, ";")
-    printf "| %s | %s | %s | %s | %s | %s | %s |\n", part[1], side_name(part[2]), part[3], part[4], part[5],
-        dash(part[6]), dash(part[7])
+    printf "| %s | %s | %s | %s | %s | %s | %s |\n", part[1], side_name(part[2]), part[3],
+        part[4] (part[8] == "-" ? "" : " (killed after " part[8] " s)"), part[5], dash(part[6]), dash(part[7])
 }

@@ -1,18 +1,23 @@
 # Runs a program and watches it from outside; sourced by bench.sh.
 
-# watch METRICS OUT ERR COMMAND...: COMMAND's exit status; its output goes to OUT and ERR. Sets
+# watch SECONDS METRICS OUT ERR COMMAND...: COMMAND's exit status; its output goes to OUT and ERR. After SECONDS it is killed. Sets
 #   peak_mib       the highest resident memory (VmHWM), as seen every 20 ms until METRICS has a step, then every 100 ms
 #   first_seen     microseconds from the start until METRICS had a line of a step, or nothing
+#   over_limit     1 if it was killed, or nothing
 # While it runs, its process is $watched. File descriptor 9 is a pipe that nobody writes to: reading from it is waiting.
 watch() {
-    local metrics=$1 out=$2 err=$3 peak_kib=0 began pause=0.02 status
-    shift 3
-    first_seen=
+    local limit_us=$(($1 * 1000000)) metrics=$2 out=$3 err=$4 peak_kib=0 began pause=0.02 status
+    shift 4
+    first_seen='' over_limit=''
     began=$(microseconds)
     "$@" >"$out" 2>"$err" </dev/null 9<&- &
     watched=$!
     while read_peak $watched; do
         look_for_step
+        if [ $(($(microseconds) - began)) -gt $limit_us ]; then
+            over_limit=1
+            kill -KILL $watched
+        fi
         read -r -t $pause -u 9 _
     done
     look_for_step

@@ -90,14 +90,12 @@ write_rows() {
         }'
 }
 
-# ---- the two sides' commands, into the array `command` ----
+# ---- the sides: before a run, its command (into the array `command`), and what it says of itself in tokens a second ----
 
 # A prompt is of `length` ids where its reading is measured, and short where decoding is.
-prompt_ids() {
-    local count=16
-    if [ $kind = prompt ]; then count=$length; fi
-    sed 's/.*"input_ids":\[\([^]]*\)\].*/\1/; q' "$place/rows.jsonl" | cut -d, -f "1-$count"
-}
+prompt_length() { if [ $kind = prompt ]; then echo "$length"; else echo 16; fi; }
+
+prompt_ids() { sed 's/.*"input_ids":\[\([^]]*\)\].*/\1/; q' "$place/rows.jsonl" | cut -d, -f "1-$(prompt_length)"; }
 
 new_tokens() { if [ $kind = prompt ]; then echo 2; else echo "$tokens"; fi; }
 
@@ -111,7 +109,25 @@ ours_command() {
     fi
 }
 
-theirs_command() {
+prepare_ours() { :; }
+
+ours_rates() {
+    if [ $kind = train ]; then step_rates; else generation_rate "$place/run/out"; fi
+}
+
+# The same program, that says besides how long its operations take; profile.c.
+prepare_profiled() { make_program -profile; }
+
+profiled_command() {
+    ours_command
+    command=(env LORAC_PROFILE="$place/run/profile" "build/$program-profile" "${command[@]:1}")
+}
+
+profiled_rates() { ours_rates; }
+
+prepare_peft() { :; }
+
+peft_command() {
     if [ $kind = train ]; then
         command=("$peft_python" $here/with_peft.py train "$model_dir" "$place/rows.jsonl" "$metrics" --steps "$steps"
             --r $r --alpha $lora_alpha --dropout $lora_dropout --targets $targets --batch $batch --accumulation $accumulation
@@ -123,17 +139,34 @@ theirs_command() {
     fi
 }
 
+peft_rates() { ours_rates; }
+
+# A model of the same shape, with random weights, in the form that llama.cpp reads.
+prepare_llama() {
+    if [ -e "$model_dir.gguf" ]; then return; fi
+    built build/tests/bench/random_gguf "$model_dir/config.json" "$model_dir.gguf.new"
+    mv "$model_dir.gguf.new" "$model_dir.gguf"
+}
+
+# A prompt's reading alone, or generation behind no prompt.
+llama_command() {
+    local sizes=(-p 0 -n "$tokens")
+    if [ $kind = prompt ]; then sizes=(-p "$length" -n 0); fi
+    command=("$llama_cpp/llama-bench" -m "$model_dir.gguf" "${sizes[@]}" -t "$threads" -r 1 -o json)
+}
+
+llama_rates() { printf '%.6g' "$(json_number avg_ts "$place/run/out")"; }
+
 # ---- what a run says of itself ----
 
 steps_of_run() { grep '^{"step":.*"tokens_per_second"' "$metrics"; }
 
-# Tokens a second: of every step, or of the generation.
-rates() {
-    if [ $kind = train ]; then
-        steps_of_run | sed 's/.*"tokens_per_second":\([0-9.e+-]*\).*/\1/' | awk '{ printf "%s%.6g", (NR > 1 ? " " : ""), $1 }'
-    else
-        printf '%.6g' "$(json_number ${kind}_tokens_per_second "$place/run/out")"
-    fi
+step_rates() {
+    steps_of_run | sed 's/.*"tokens_per_second":\([0-9.e+-]*\).*/\1/' | awk '{ printf "%s%.6g", (NR > 1 ? " " : ""), $1 }'
+}
+
+generation_rate() { # what it printed
+    if [ -s "$1" ]; then printf '%.6g' "$(json_number ${kind}_tokens_per_second "$1")"; fi
 }
 
 # From the start of the process to the start of the first step.
@@ -148,7 +181,7 @@ start_seconds() {
 }
 
 first_loss() {
-    if [ $kind != train ]; then
+    if [ -z "$first_seen" ]; then
         echo -
         return
     fi
@@ -161,7 +194,7 @@ instruction_set() { tr -d ' \n' <"$place/$program.json" | sed 's/.*"usable_instr
 fact() { json_number "$1" "$place/$program.json"; }
 
 # What tables.awk must know of a work beside its runs: work;kind;dtype;FLOP a token;bytes a token;planned MiB;fixed MiB;KiB a token;
-# instruction set.
+# instruction set;weights, MiB;adapters with gradients and moments, MiB;program, MiB;attention's FLOP a token.
 # The plan's FLOP are those of a model whose head runs on every row: it runs on trained rows alone, or on a prompt's last.
 # The bytes are the least that the plan makes memory move: weights once a pass over the layers (decoding: a token; a prompt:
 # all of it), saved activations written once and read once.
@@ -176,7 +209,8 @@ facts() {
         -v forward="$(fact forward_flops_per_token)" -v backward="$(fact backward_flops_per_token)" \
         -v head="$(awk -v h="$(fact hidden_size)" -v v="$(fact vocab_size)" 'BEGIN { print 2 * h * v }')" \
         -v decode="$(fact decode_bytes_per_token)" -v weights="$(fact weights)" -v saved="$(fact saved)" -v scratch="$(fact scratch)" \
-        -v train_peak="$(fact train_peak)" -v generate_peak="$(fact generate_peak)" -v isa="$(instruction_set)" '
+        -v train_peak="$(fact train_peak)" -v generate_peak="$(fact generate_peak)" -v isa="$(instruction_set)" \
+        -v adapters="$(fact adapters)" -v runtime="$(fact runtime)" -v attention="$(attention_flops)" '
         BEGIN {
             mib = 1048576; fixed = a_token = "-"
             if (kind == "train") {
@@ -190,6 +224,37 @@ facts() {
                 bytes = kind == "decode" ? decode : decode / prompt
                 planned = generate_peak / mib
             }
-            printf "%s;%s;%s;%.0f;%.0f;%.0f;%s;%s;%s\n", work, kind, dtype, flops, bytes, planned, fixed, a_token, isa
+            printf "%s;%s;%s;%.0f;%.0f;%.0f;%s;%s;%s;%.1f;%.1f;%.1f;%.0f\n", work, kind, dtype, flops, bytes, planned, fixed, a_token, isa,
+                weights / mib, 4 * adapters / mib, runtime / mib, attention
         }'
+}
+
+# Costs of all operations, as the generator reckons them: once a program.
+costs() {
+    local file=$place/$program.costs
+    [ -s "$file" ] || build/lorac "$place/recipes/$program.lua" --dump=cost >"$file" || fail 1 "'lorac --dump=cost' failed"
+    echo "$file"
+}
+
+# Of a token in training, in all layers: what grows with the length of rows.
+attention_flops() {
+    awk '/ x [0-9]+$/ { layers = $3 } /^generation/ { exit } $1 ~ /^attention_/ && !/again$/ { sum += layers * $2 } END { printf "%.0f", sum }' "$(costs)"
+}
+
+# What the profiled run that has just ended says of each operation: ops.awk.
+operations() {
+    local micro_batches=1 written=1 trained=1 layers
+    if [ $kind = train ]; then
+        micro_batches=$((steps * accumulation))
+        trained=$(steps_of_run | tail -n 1 | sed 's/.*"trained_tokens":\([0-9]*\).*/\1/')
+        written=$(steps_of_run | tail -n 1 | sed 's/.*"tokens":\([0-9]*\).*/\1/')
+    fi
+    layers=$(fact num_hidden_layers)
+    nm "build/$program-profile" >"$place/run/symbols" || fail 1 "'nm build/$program-profile' failed"
+    cp "$(costs)" "$place/run/costs"
+    awk -v work="$work" -v threads="$threads" -v tokens="$(awk "BEGIN { print $written / $micro_batches }")" \
+        -v trained="$(awk "BEGIN { print $trained / $micro_batches }")" -v parameters="$(fact trained_parameters)" \
+        -v cache="$(awk "BEGIN { print $(fact kv_cache) / $(fact max_context) / $layers }")" \
+        -v context="$(awk "BEGIN { print $(prompt_length) + $(new_tokens) / 2 }")" -v max_length="$row_length" \
+        -f $here/ops.awk "$place/run/costs" "$place/run/symbols" "$place/run/profile"
 }
