@@ -174,8 +174,9 @@ prepare() {
     write_recipe >"$place/recipes/$program.lua"
     make_program ""
     build/$program info --json >"$place/$program.json" || fail 1 "build/$program info failed"
+    model_dir=$place/models/$(slug_of_shape "$shape")-$(json_text weight_dtype "$place/$program.json" | tr '[:upper:]' '[:lower:]')
     if [ ! -e "$model_dir" ]; then
-        build/$program init-model --output "$model_dir.new" --dtype $dtype >/dev/null ||
+        build/$program init-model --output "$model_dir.new" >/dev/null ||
             fail 1 "no model could be made in $model_dir"
         mv "$model_dir.new" "$model_dir"
     fi

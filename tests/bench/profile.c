@@ -17,6 +17,8 @@
  *
  * Unlike elsewhere there is state of the process here: the compiler's hooks are called with the function's address and nothing else.
  */
+#define _GNU_SOURCE
+
 #include "error.h"
 
 #include <pthread.h>

@@ -8,7 +8,7 @@
 
 FILENAME ~ /facts$/ {
     works[++work_count] = $1
-    kinds[$1] = $2; flops[$1] = $4; bytes[$1] = $5; planned[$1] = $6; fixed[$1] = $7; a_token[$1] = $8; isa[$1] = $9
+    kinds[$1] = $2; dtype[$1] = $3; flops[$1] = $4; bytes[$1] = $5; planned[$1] = $6; fixed[$1] = $7; a_token[$1] = $8; isa[$1] = $9
     weights[$1] = $10; adapters[$1] = $11; program[$1] = $12; attention[$1] = $13
 }
 
@@ -90,7 +90,11 @@ function speed_row(work,    ours, peft, llama, mine) {
 # Of all threads: what runs on AMX against AMX, all else against fp32 multiply-adds.
 function ceiling(name) { return median(ceiling_values[name " " most_threads]) }
 
-function compute_ceiling(work) { return isa[work] == "amx" && ceiling("amx") != "" ? ceiling("amx") : ceiling("fma") }
+# Products of numbers other than bfloat16 are three of bfloat16 there.
+function compute_ceiling(work) {
+    if (isa[work] != "amx" || ceiling("amx") == "") return ceiling("fma")
+    return dtype[work] == "bf16" ? ceiling("amx") : ceiling("amx") / 3
+}
 
 function machine_row(work,    mine, compute, memory) {
     mine = median(rates[work, "ours"])

@@ -41,7 +41,6 @@ work_settings() {
     if [ $rows = short ] && [ "$length" -lt 250 ]; then row_length=$length; fi
     program=bench-$(slug_of_shape "$shape")-$dtype-r$r-${batch}x$row_length
     if [ $checkpointing = true ]; then program=$program-gc; fi
-    model_dir=$place/models/$(slug_of_shape "$shape")-$dtype
 }
 
 lua_targets() {
