@@ -26,7 +26,7 @@
 # program failed, 2 for wrong usage.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-export LC_ALL=C OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
+export LC_ALL=C
 here=tests/bench
 MAKE=${MAKE:-make}
 place=build/bench
