@@ -1,6 +1,6 @@
 # The tables of a result, from four files that bench.sh kept, in this order:
-#   facts      work;kind;dtype;FLOP a token;bytes a token;planned MiB;fixed MiB;KiB a token;instruction set;weights, MiB;adapters with
-#              gradients and moments, MiB;program, MiB;attention's FLOP a token
+#   facts      work;kind;dtype;FLOP a token;bytes a token;planned MiB;KiB a token;instruction set;scratch, MiB;weights, MiB;
+#              adapters with gradients and moments, MiB;program, MiB;attention's FLOP a token
 #   ceilings   round name threads value
 #   runs       work;side;round;tokens/s ...;peak MiB;start s;first loss;seconds that it was killed after, or -
 #   ops        what ops.awk says of each profiled run
@@ -8,8 +8,8 @@
 
 FILENAME ~ /facts$/ {
     works[++work_count] = $1
-    kinds[$1] = $2; dtype[$1] = $3; flops[$1] = $4; bytes[$1] = $5; planned[$1] = $6; fixed[$1] = $7; a_token[$1] = $8; isa[$1] = $9
-    weights[$1] = $10; adapters[$1] = $11; program[$1] = $12; attention[$1] = $13
+    kinds[$1] = $2; dtype[$1] = $3; flops[$1] = $4; bytes[$1] = $5; planned[$1] = $6; a_token[$1] = $7; isa[$1] = $8
+    scratch[$1] = $9; weights[$1] = $10; adapters[$1] = $11; program[$1] = $12; attention[$1] = $13
 }
 
 FILENAME ~ /ceilings$/ {
@@ -35,9 +35,13 @@ END {
     print "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
     for (w = 1; w <= work_count; w++) speed_row(works[w])
     print "\n## Against the machine\n"
-    print "| work | runs on | GFLOP/s | of the ceiling | GB/s | of the ceiling | fixed MiB | KiB a token |"
-    print "|---|---|---:|---:|---:|---:|---:|---:|"
+    print "| work | runs on | GFLOP/s | of the ceiling | GB/s | of the ceiling |"
+    print "|---|---|---:|---:|---:|---:|"
     for (w = 1; w <= work_count; w++) machine_row(works[w])
+    print "\n## Memory\n"
+    print "| work | KiB a token | scratch MiB | weights MiB | adapters MiB | program MiB | planned MiB | peak MiB |"
+    print "|---|---:|---:|---:|---:|---:|---:|---:|"
+    for (w = 1; w <= work_count; w++) if (kinds[works[w]] == "train") memory_row(works[w])
     sweep_table()
     for (w = 1; w <= work_count; w++) ops_table(works[w])
     print "\n## Ceilings\n"
@@ -100,31 +104,34 @@ function machine_row(work,    mine, compute, memory) {
     mine = median(rates[work, "ours"])
     compute = compute_ceiling(work)
     memory = ceiling("read")
-    printf "| %s | %s | %s | %.1f %% | %s | %.1f %% | %s | %s |\n", work, isa[work], rate(mine * flops[work] / 1e9),
-        100 * mine * flops[work] / 1e9 / compute, rate(mine * bytes[work] / 1e9), 100 * mine * bytes[work] / 1e9 / memory,
-        dash(fixed[work]), dash(a_token[work])
+    printf "| %s | %s | %s | %.1f %% | %s | %.1f %% |\n", work, isa[work], rate(mine * flops[work] / 1e9),
+        100 * mine * flops[work] / 1e9 / compute, rate(mine * bytes[work] / 1e9), 100 * mine * bytes[work] / 1e9 / memory
 }
 
-# What a token takes and needs, over lengths of rows and widths of models: what of it is the same for every token, what grows, and
-# what is there once.
+# What a token takes over lengths of rows and widths of models, and how much of it is attention, which alone grows with the length.
 function sweep_table(    w, work) {
     for (w = 1; w <= work_count; w++) {
         work = works[w]
         if (work !~ /^(length|width)-/) continue
         if (!swept++) {
             print "\n## Over lengths and widths\n"
-            print "| work | ms a token | MFLOP a token | of it attention | GFLOP/s | of the ceiling | KiB a token | weights MiB | adapters MiB | program MiB | planned MiB | peak MiB |"
-            print "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
+            print "| work | ms a token | MFLOP a token | of it attention | GFLOP/s | of the ceiling | KiB a token, saved |"
+            print "|---|---:|---:|---:|---:|---:|---:|"
         }
         sweep_row(work, median(rates[work, "ours"]))
     }
 }
 
 function sweep_row(work, mine) {
-    printf "| %s | %s | %s | %.1f %% | %s | %.1f %% | %s | %.0f | %.0f | %.0f | %s | %s |\n", work, mine ? rate(1000 / mine) : "–",
+    printf "| %s | %s | %s | %.1f %% | %s | %.1f %% | %s |\n", work, mine ? rate(1000 / mine) : "–",
         rate(flops[work] / 1e6), 100 * attention[work] / flops[work], rate(mine * flops[work] / 1e9),
-        100 * mine * flops[work] / 1e9 / compute_ceiling(work), dash(a_token[work]), weights[work], adapters[work], program[work],
-        planned[work], figure(median(peaks[work, "ours"]), "%.0f")
+        100 * mine * flops[work] / 1e9 / compute_ceiling(work), dash(a_token[work])
+}
+
+# What grows with the tokens of a micro-batch, and what is there once.
+function memory_row(work) {
+    printf "| %s | %s | %s | %.0f | %.0f | %.0f | %s | %s |\n", work, a_token[work], scratch[work], weights[work], adapters[work],
+        program[work], planned[work], figure(median(peaks[work, "ours"]), "%.0f")
 }
 
 function dash(text) { return text == "-" ? "–" : text }

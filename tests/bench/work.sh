@@ -192,8 +192,8 @@ instruction_set() { tr -d ' \n' <"$place/$program.json" | sed 's/.*"usable_instr
 
 fact() { json_number "$1" "$place/$program.json"; }
 
-# What tables.awk must know of a work beside its runs: work;kind;dtype;FLOP a token;bytes a token;planned MiB;fixed MiB;KiB a token;
-# instruction set;weights, MiB;adapters with gradients and moments, MiB;program, MiB;attention's FLOP a token.
+# What tables.awk must know of a work beside its runs: work;kind;dtype;FLOP a token;bytes a token;planned MiB;KiB a token;instruction
+# set;scratch, MiB;weights, MiB;adapters with gradients and moments, MiB;program, MiB;attention's FLOP a token.
 # The plan's FLOP are those of a model whose head runs on every row: it runs on trained rows alone, or on a prompt's last.
 # The bytes are the least that the plan makes memory move: weights once a pass over the layers (decoding: a token; a prompt:
 # all of it), saved activations written once and read once.
@@ -211,20 +211,20 @@ facts() {
         -v train_peak="$(fact train_peak)" -v generate_peak="$(fact generate_peak)" -v isa="$(instruction_set)" \
         -v adapters="$(fact adapters)" -v runtime="$(fact runtime)" -v attention="$(attention_flops)" '
         BEGIN {
-            mib = 1048576; fixed = a_token = "-"
+            mib = 1048576; a_token = scratch_mib = "-"
             if (kind == "train") {
                 flops = forward + backward - (1 - trained / written) * 2 * head
                 bytes = (gc == "true" ? 3 : 2) * weights * micro_batches / written + 2 * saved / rows
                 planned = train_peak / mib
-                fixed = sprintf("%.1f", (train_peak - saved - scratch) / mib)
-                a_token = sprintf("%.1f", (saved + scratch) / rows / 1024)
+                a_token = sprintf("%.1f", saved / rows / 1024)
+                scratch_mib = sprintf("%.1f", scratch / mib)
             } else {
                 flops = kind == "decode" ? forward : forward - head
                 bytes = kind == "decode" ? decode : decode / prompt
                 planned = generate_peak / mib
             }
-            printf "%s;%s;%s;%.0f;%.0f;%.0f;%s;%s;%s;%.1f;%.1f;%.1f;%.0f\n", work, kind, dtype, flops, bytes, planned, fixed, a_token, isa,
-                weights / mib, 4 * adapters / mib, runtime / mib, attention
+            printf "%s;%s;%s;%.0f;%.0f;%.0f;%s;%s;%s;%.1f;%.1f;%.1f;%.0f\n", work, kind, dtype, flops, bytes, planned, a_token, isa,
+                scratch_mib, weights / mib, 4 * adapters / mib, runtime / mib, attention
         }'
 }
 

@@ -134,7 +134,7 @@ test_bench_goes_on_where_it_was_stopped() {
     line=$(grep '^| decode | lorac | 1 |' "$first")
     expect_in "$both" "$line"
     expect_positive "$(cell "$both" "Speed and memory" prompt 2)"
-    for column in 2 3 5 7; do
+    for column in 2 3 4 5 6 7; do
         expect_positive "$(cell "$both" "Over lengths and widths" width-stories260K $column)"
     done
     bench works=decode resume=1 tokens=9
