@@ -2,9 +2,9 @@
 /* Matrix products on vectors of floats.
  *
  * Blocks after Goto and van de Geijn 2008, with the roles of A and B exchanged, since W is the larger operand: a block of B
- * (FMA_BLOCK_K x FMA_BLOCK_N) is packed into panels of FMA_COLS columns, widened to float on the way, and stays in the second-level
- * cache while all rows of A pass over it; FMA_ROWS of them at a time are copied into the first-level cache, where their
- * rows no longer lie a power of two apart, and multiplied with panel after panel. A tile of C is summed in registers.
+ * (FMA_BLOCK_K x FMA_BLOCK_N) is packed into panels of FMA_COLS columns, widened to float on the way, and stays in the
+ * second-level cache while all rows of A pass over it; FMA_ROWS of them at a time are copied into the first-level cache, where
+ * their rows no longer lie a power of two apart, and multiplied with panel after panel. A tile of C is summed in registers.
  */
 #ifndef LORAC_TILE_FMA_H
 #define LORAC_TILE_FMA_H
@@ -13,22 +13,29 @@
 
 #include <omp.h>
 
-/* Two vectors of B and one broadcast element of A beside FMA_ROWS x 2 sums fill the registers: 28 + 3 of 32, or 12 + 3 of
- * 16. */
+/* FMA_ROWS x FMA_VECTORS sums, as many vectors of B and one broadcast element of A fill the registers: 27 + 3 + 1 of 32, or
+ * 12 + 2 + 1 of 16. Where cores are shared, instructions are what is short, and few beside multiply-adds make a good tile. */
 #if VL == 16
-#    define FMA_ROWS 14
+#    define FMA_ROWS 9
+#    define FMA_VECTORS 3
 #else
 #    define FMA_ROWS 6
+#    define FMA_VECTORS 2
 #endif
 
 enum {
-    FMA_COLS = 2 * VL,
-    FMA_K = VL,                                 /* blocks of k are multiples of it */
-    FMA_ROW_SPACE = (FMA_ROWS + VL - 1) / VL * VL, /* rows of memory for FMA_ROWS of A, in whole vectors */
-    FMA_BLOCK_K = 448,                  /* a tile of A, FMA_ROWS x FMA_BLOCK_K floats, leaves some of a 32 KiB cache to B */
-    FMA_BLOCK_N = VL == 16 ? 256 : 128, /* a block of B is 448 or 224 KiB */
+    FMA_COLS = FMA_VECTORS * VL,
+    /* Blocks of k are multiples of it. */
+    FMA_K = VL,
+    /* Rows of memory for FMA_ROWS of A, in whole vectors. */
+    FMA_ROW_SPACE = (FMA_ROWS + VL - 1) / VL * VL,
+    /* A tile of A, FMA_ROWS x FMA_BLOCK_K floats, leaves some of a 32 KiB cache to B. */
+    FMA_BLOCK_K = 448,
+    /* A block of B is 504 or 224 KiB. */
+    FMA_BLOCK_N = VL == 16 ? 288 : 128,
     FMA_BLOCK_FLOATS = FMA_BLOCK_K * FMA_BLOCK_N,
-    PACK_AHEAD = 8, /* rows of B are asked for as many rows before they are packed */
+    /* Rows of B are asked for as many rows before they are packed. */
+    PACK_AHEAD = 8,
 };
 
 _Static_assert(FMA_BLOCK_K % VL == 0 && FMA_BLOCK_N % FMA_COLS == 0, "blocks are whole vectors and panels");
@@ -37,42 +44,53 @@ static const double OPERAND_ROUNDING = 0, PRODUCT_TRUNCATION = 0; /* operands ar
 
 /* ---- the register tile ---- */
 
+/* sum [rows][vectors] += a [rows][steps] (row stride FMA_BLOCK_K) times b [steps][vectors * VL]. Every third row takes A's elements
+ * straight from memory, which spares instructions; more of them would have the processor wait for loads. */
+ALWAYS_INLINE void multiply_steps(vec sum[FMA_ROWS][FMA_VECTORS], const float *a, const float *b, int steps, int rows,
+                                  int vectors)
+{
+#pragma GCC unroll 1
+    for (int k = 0; k < steps; k++) {
+        vec right[FMA_VECTORS];
+#pragma GCC unroll 3
+        for (int v = 0; v < vectors; v++)
+            right[v] = vec_load(b + (k * vectors + v) * VL);
+#pragma GCC unroll 9
+        for (int i = 0; i < rows; i++) {
+            const float *element = a + i * FMA_BLOCK_K + k;
+            const vec left = vec_splat(*element);
+#pragma GCC unroll 3
+            for (int v = 0; v < vectors; v++)
+                sum[i][v] = i % 3 ? vec_fma(left, right[v], sum[i][v]) : vec_fma_element(element, right[v], sum[i][v]);
+        }
+    }
+}
+
 /* sums [rows][FMA_COLS] = a [rows][kc] (row stride FMA_BLOCK_K) times b [kc][vectors * VL]. Meanwhile what lies at ahead[0] and
  * ahead[1], kc floats each, is fetched into the second-level cache. B's panel is read in order, which processors see by themselves:
  * asking for it would cost more instructions than it saves waiting, and where cores are shared instructions are what is short. */
 ALWAYS_INLINE void tile_rows(float *sums, const float *a, const float *b, int kc, const float *const ahead[2], int rows,
                              int vectors)
 {
-    vec sum[FMA_ROWS][2];
-#pragma GCC unroll 16
+    vec sum[FMA_ROWS][FMA_VECTORS];
+#pragma GCC unroll 9
     for (int i = 0; i < rows; i++)
-#pragma GCC unroll 2
+#pragma GCC unroll 3
         for (int v = 0; v < vectors; v++)
             sum[i][v] = (vec){0};
+    int k = 0;
 #pragma GCC unroll 1
-    for (int first = 0; first < kc; first += VL) {
-        const int last = first + VL < kc ? first + VL : kc;
-        __builtin_prefetch(ahead[0] + first, 0, 2);
-        __builtin_prefetch(ahead[1] + first, 0, 2);
-#pragma GCC unroll 1
-        for (int k = first; k < last; k++) {
-            vec right[2];
-#pragma GCC unroll 2
-            for (int v = 0; v < vectors; v++)
-                right[v] = vec_load(b + v * VL);
-#pragma GCC unroll 16
-            for (int i = 0; i < rows; i++) {
-                vec left = vec_splat(a[i * FMA_BLOCK_K + k]);
-#pragma GCC unroll 2
-                for (int v = 0; v < vectors; v++)
-                    sum[i][v] = vec_fma(left, right[v], sum[i][v]);
-            }
-            b += vectors * VL;
-        }
+    for (; k + VL <= kc; k += VL) {
+        __builtin_prefetch(ahead[0] + k, 0, 2);
+        __builtin_prefetch(ahead[1] + k, 0, 2);
+        multiply_steps(sum, a + k, b + k * vectors * VL, VL, rows, vectors);
     }
-#pragma GCC unroll 16
+#pragma GCC unroll 1
+    for (; k < kc; k++)
+        multiply_steps(sum, a + k, b + k * vectors * VL, 1, rows, vectors);
+#pragma GCC unroll 9
     for (int i = 0; i < rows; i++)
-#pragma GCC unroll 2
+#pragma GCC unroll 3
         for (int v = 0; v < vectors; v++)
             vec_store(sums + i * FMA_COLS + v * VL, sum[i][v]);
 }
@@ -99,7 +117,7 @@ NOINLINE void tile_1(float *sums, const float *a, const float *b, int kc, const 
     case 6:
         tile_rows(sums, a, b, kc, ahead, 6, 1);
         break;
-#if FMA_ROWS == 14
+#if FMA_ROWS == 9
     case 7:
         tile_rows(sums, a, b, kc, ahead, 7, 1);
         break;
@@ -108,21 +126,6 @@ NOINLINE void tile_1(float *sums, const float *a, const float *b, int kc, const 
         break;
     case 9:
         tile_rows(sums, a, b, kc, ahead, 9, 1);
-        break;
-    case 10:
-        tile_rows(sums, a, b, kc, ahead, 10, 1);
-        break;
-    case 11:
-        tile_rows(sums, a, b, kc, ahead, 11, 1);
-        break;
-    case 12:
-        tile_rows(sums, a, b, kc, ahead, 12, 1);
-        break;
-    case 13:
-        tile_rows(sums, a, b, kc, ahead, 13, 1);
-        break;
-    case 14:
-        tile_rows(sums, a, b, kc, ahead, 14, 1);
         break;
 #endif
     }
@@ -150,7 +153,7 @@ NOINLINE void tile_2(float *sums, const float *a, const float *b, int kc, const 
     case 6:
         tile_rows(sums, a, b, kc, ahead, 6, 2);
         break;
-#if FMA_ROWS == 14
+#if FMA_ROWS == 9
     case 7:
         tile_rows(sums, a, b, kc, ahead, 7, 2);
         break;
@@ -160,23 +163,56 @@ NOINLINE void tile_2(float *sums, const float *a, const float *b, int kc, const 
     case 9:
         tile_rows(sums, a, b, kc, ahead, 9, 2);
         break;
-    case 10:
-        tile_rows(sums, a, b, kc, ahead, 10, 2);
-        break;
-    case 11:
-        tile_rows(sums, a, b, kc, ahead, 11, 2);
-        break;
-    case 12:
-        tile_rows(sums, a, b, kc, ahead, 12, 2);
-        break;
-    case 13:
-        tile_rows(sums, a, b, kc, ahead, 13, 2);
-        break;
-    case 14:
-        tile_rows(sums, a, b, kc, ahead, 14, 2);
-        break;
 #endif
     }
+}
+
+#if FMA_VECTORS == 3
+/* tile_rows for every number of rows that there is room for, and panels 3 vectors wide. */
+NOINLINE void tile_3(float *sums, const float *a, const float *b, int kc, const float *const ahead[2], int rows)
+{
+    switch (rows) {
+    case 1:
+        tile_rows(sums, a, b, kc, ahead, 1, 3);
+        break;
+    case 2:
+        tile_rows(sums, a, b, kc, ahead, 2, 3);
+        break;
+    case 3:
+        tile_rows(sums, a, b, kc, ahead, 3, 3);
+        break;
+    case 4:
+        tile_rows(sums, a, b, kc, ahead, 4, 3);
+        break;
+    case 5:
+        tile_rows(sums, a, b, kc, ahead, 5, 3);
+        break;
+    case 6:
+        tile_rows(sums, a, b, kc, ahead, 6, 3);
+        break;
+    case 7:
+        tile_rows(sums, a, b, kc, ahead, 7, 3);
+        break;
+    case 8:
+        tile_rows(sums, a, b, kc, ahead, 8, 3);
+        break;
+    case 9:
+        tile_rows(sums, a, b, kc, ahead, 9, 3);
+        break;
+    }
+}
+#endif
+
+ALWAYS_INLINE void tile(float *sums, const float *a, const float *b, int kc, const float *const ahead[2], int rows,
+                        int columns)
+{
+#if FMA_VECTORS == 3
+    if (columns > 2 * VL) {
+        tile_3(sums, a, b, kc, ahead, rows);
+        return;
+    }
+#endif
+    (columns > VL ? tile_2 : tile_1)(sums, a, b, kc, ahead, rows);
 }
 
 /* ---- packing ---- */
@@ -206,22 +242,31 @@ ALWAYS_INLINE void transpose(float *to, int to_stride, struct operand from, int 
     }
 }
 
-/* block = B [k0 .. k0 + kc)[n0 .. n0 + columns) in panels [kc][width], with zeros in the columns beyond. */
-ALWAYS_INLINE void pack_block(float *block, struct operand b, int k0, int kc, int n0, int columns, int width)
+/* Columns that the panel with column n of a block takes, of `columns` that the block has: whole vectors. */
+ALWAYS_INLINE int panel_width(int n, int columns)
 {
-    int whole = columns / width * width;
-    if (whole < columns)
-        memset(block + (size_t)whole * kc, 0, (size_t)kc * width * sizeof *block);
-    for (int n = 0; b.transposed && n < columns; n += width)
-        transpose(block + (size_t)n * kc, width, b, n0 + n, k0, columns - n < width ? columns - n : width, kc);
-    for (int k = 0; !b.transposed && k < kc; k++) {
-        float *to = block + (size_t)k * width;
+    const int left = columns - n / FMA_COLS * FMA_COLS;
+    return left < FMA_COLS ? (left + VL - 1) / VL * VL : FMA_COLS;
+}
+
+/* block = B [k0 .. k0 + kc)[n0 .. n0 + columns) in panels [kc][panel_width], with zeros in the columns beyond. */
+ALWAYS_INLINE void pack_block(float *block, struct operand b, int k0, int kc, int n0, int columns)
+{
+    if (b.transposed && columns % VL) {
+        const int last = columns / FMA_COLS * FMA_COLS;
+        memset(block + (size_t)last * kc, 0, (size_t)kc * panel_width(last, columns) * sizeof *block);
+    }
+    for (int n = 0; b.transposed && n < columns; n += FMA_COLS) {
+        const int there = columns - n < FMA_COLS ? columns - n : FMA_COLS;
+        transpose(block + (size_t)n * kc, panel_width(n, columns), b, n0 + n, k0, there, kc);
+    }
+    for (int k = 0; !b.transposed && k < kc; k++)
         for (int n = 0; n < columns; n += VL) {
-            vec v = operand_load(b, k0 + k, n0 + n, columns - n < VL ? columns - n : VL);
-            vec_store(to + (size_t)(n / width * width) * kc + n % width, v);
+            const vec v = operand_load(b, k0 + k, n0 + n, columns - n < VL ? columns - n : VL);
+            const int panel = n / FMA_COLS * FMA_COLS;
+            vec_store(block + (size_t)panel * kc + (size_t)k * panel_width(n, columns) + (n - panel), v);
             operand_prefetch(b, k0 + k + PACK_AHEAD, n0 + n);
         }
-    }
 }
 
 /* tile [rows][kc] (row stride FMA_BLOCK_K) = A [m0 .. m0 + rows)[k0 .. k0 + kc). */
@@ -253,33 +298,34 @@ ALWAYS_INLINE void choose_ahead(const float *ahead[2], const float *tile, struct
 }
 
 /* Rows [m, m + rows) times the block of B at (k, n), past panel after panel. */
-ALWAYS_INLINE void fma_multiply_rows(struct product p, const float *block, int width, int m, int m1, int rows, int n,
-                                 int columns, int k, int kc)
+ALWAYS_INLINE void fma_multiply_rows(struct product p, const float *block, int m, int m1, int rows, int n, int columns,
+                                     int k, int kc)
 {
-    _Alignas(64) float tile[FMA_ROW_SPACE * FMA_BLOCK_K];
+    _Alignas(64) float rows_of_a[FMA_ROW_SPACE * FMA_BLOCK_K];
     _Alignas(64) float sums[FMA_ROWS * FMA_COLS];
-    copy_rows(tile, p.a, m, rows, k, kc);
-    for (int j = 0; j < columns; j += width) {
+    copy_rows(rows_of_a, p.a, m, rows, k, kc);
+    for (int j = 0; j < columns; j += FMA_COLS) {
         const float *ahead[2];
-        choose_ahead(ahead, tile, p, m + rows, m1, j / width, k);
-        (width == VL ? tile_1 : tile_2)(sums, tile, block + (size_t)j * kc, kc, ahead, rows);
-        finish_tile(p, sums, FMA_COLS, m, rows, n + j, columns - j < width ? columns - j : width, k == 0);
+        const int width = columns - j < FMA_COLS ? columns - j : FMA_COLS;
+        choose_ahead(ahead, rows_of_a, p, m + rows, m1, j / FMA_COLS, k);
+        tile(sums, rows_of_a, block + (size_t)j * kc, kc, ahead, rows, width);
+        finish_tile(p, sums, FMA_COLS, m, rows, n + j, width, k == 0);
     }
 }
 
 ALWAYS_INLINE void fma_part(struct product p, struct part c)
 {
     _Alignas(64) float block[FMA_BLOCK_FLOATS];
-    const int width = p.N <= VL ? VL : FMA_COLS, tiles = (c.m1 - c.m0 + FMA_ROWS - 1) / FMA_ROWS;
+    const int tiles = (c.m1 - c.m0 + FMA_ROWS - 1) / FMA_ROWS;
     const int block_n = FMA_BLOCK_N;
     for (int n = c.n0; n < c.n1; n += block_n)
         for (int k = 0; k < p.K; k += p.block_k) {
             int columns = c.n1 - n < block_n ? c.n1 - n : block_n, kc = p.K - k < p.block_k ? p.K - k : p.block_k;
-            pack_block(block, p.b, k, kc, n, columns, width);
+            pack_block(block, p.b, k, kc, n, columns);
             for (int i = 0; i < tiles; i++) {
                 int m = c.m0 + (int)((int64_t)(c.m1 - c.m0) * i / tiles);
                 int rows = c.m0 + (int)((int64_t)(c.m1 - c.m0) * (i + 1) / tiles) - m;
-                fma_multiply_rows(p, block, width, m, c.m1, rows, n, columns, k, kc);
+                fma_multiply_rows(p, block, m, c.m1, rows, n, columns, k, kc);
             }
         }
 }

@@ -75,6 +75,17 @@ ALWAYS_INLINE vec vec_fma(vec a, vec b, vec c)
 #endif
 }
 
+/* *a * b + c, without a register for *a. */
+ALWAYS_INLINE vec vec_fma_element(const float *a, vec b, vec c)
+{
+#if VL == 16
+    __asm__("vfmadd231ps %2%{1to16%}, %1, %0" : "+v"(c) : "v"(b), "m"(*a));
+    return c;
+#else
+    return vec_fma(vec_splat(*a), b, c);
+#endif
+}
+
 /* The sum of all lanes, halves first. */
 ALWAYS_INLINE float vec_sum(vec v)
 {

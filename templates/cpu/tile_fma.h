@@ -18,24 +18,26 @@
 
 #include <omp.h>
 
-/* Two vectors of B and one broadcast element of A beside FMA_ROWS x 2 sums fill the registers: 28 + 3 of 32, or 12 + 3 of
- * 16. */
+/* FMA_ROWS x FMA_VECTORS sums, as many vectors of B and one broadcast element of A fill the registers: 27 + 3 + 1 of 32, or
+ * 12 + 2 + 1 of 16. Where cores are shared, instructions are what is short, and few beside multiply-adds make a good tile. */
 #if VL == 16
-#    define FMA_ROWS 14
+#    define FMA_ROWS 9
+#    define FMA_VECTORS 3
 #else
 #    define FMA_ROWS 6
+#    define FMA_VECTORS 2
 #endif
 
 enum {
-    FMA_COLS = 2 * VL,
+    FMA_COLS = FMA_VECTORS * VL,
     /* Blocks of k are multiples of it. */
     FMA_K = VL,
     /* Rows of memory for FMA_ROWS of A, in whole vectors. */
     FMA_ROW_SPACE = (FMA_ROWS + VL - 1) / VL * VL,
     /* A tile of A, FMA_ROWS x FMA_BLOCK_K floats, leaves some of a 32 KiB cache to B. */
     FMA_BLOCK_K = 448,
-    /* A block of B is 448 or 224 KiB$(narrow and ", or" or ".")$(narrow and " 512 or 256 where it is as deep as FMA_WHOLE_K." or "") */
-    FMA_BLOCK_N = VL == 16 ? 256 : 128,
+    /* A block of B is 504 or 224 KiB$(narrow and ", or" or ".")$(narrow and " 768 or 256 where it is as deep as FMA_WHOLE_K." or "") */
+    FMA_BLOCK_N = VL == 16 ? 288 : 128,
 //@ if narrow then
     FMA_WHOLE_K = 4096,
     FMA_BLOCK_FLOATS = FMA_WHOLE_K * FMA_COLS,
@@ -56,67 +58,96 @@ static const double OPERAND_ROUNDING = 0, PRODUCT_TRUNCATION = 0; /* operands ar
 //@ if narrow then
 //@   sums, add_parameter, add = "sums [rows][FMA_COLS] = (or, with `add`, +=)", ", bool add", ", add"
 //@ end
+/* sum [rows][vectors] += a [rows][steps] (row stride FMA_BLOCK_K) times b [steps][vectors * VL]. Every third row takes A's elements
+ * straight from memory, which spares instructions; more of them would have the processor wait for loads. */
+$(wrap("ALWAYS_INLINE void multiply_steps(vec sum[FMA_ROWS][FMA_VECTORS], const float *a, const float *b, int steps, int rows, int vectors)"))
+{
+#pragma GCC unroll 1
+    for (int k = 0; k < steps; k++) {
+        vec right[FMA_VECTORS];
+#pragma GCC unroll 3
+        for (int v = 0; v < vectors; v++)
+            right[v] = vec_load(b + (k * vectors + v) * VL);
+#pragma GCC unroll 9
+        for (int i = 0; i < rows; i++) {
+            const float *element = a + i * FMA_BLOCK_K + k;
+            const vec left = vec_splat(*element);
+#pragma GCC unroll 3
+            for (int v = 0; v < vectors; v++)
+                sum[i][v] = i % 3 ? vec_fma(left, right[v], sum[i][v]) : vec_fma_element(element, right[v], sum[i][v]);
+        }
+    }
+}
+
 /* $(sums) a [rows][kc] (row stride FMA_BLOCK_K) times b [kc][vectors * VL]. Meanwhile what lies at ahead[0] and
  * ahead[1], kc floats each, is fetched into the second-level cache. B's panel is read in order, which processors see by themselves:
  * asking for it would cost more instructions than it saves waiting, and where cores are shared instructions are what is short. */
 $(wrap("ALWAYS_INLINE void tile_rows(float *sums, const float *a, const float *b, int kc, const float *const ahead[2]" .. add_parameter .. ", int rows, int vectors)"))
 {
-    vec sum[FMA_ROWS][2];
-#pragma GCC unroll 16
+    vec sum[FMA_ROWS][FMA_VECTORS];
+#pragma GCC unroll 9
     for (int i = 0; i < rows; i++)
-#pragma GCC unroll 2
+#pragma GCC unroll 3
         for (int v = 0; v < vectors; v++)
 //@ if narrow then
             sum[i][v] = add ? vec_load(sums + i * FMA_COLS + v * VL) : (vec){0};
 //@ else
             sum[i][v] = (vec){0};
 //@ end
+    int k = 0;
 #pragma GCC unroll 1
-    for (int first = 0; first < kc; first += VL) {
-        const int last = first + VL < kc ? first + VL : kc;
-        __builtin_prefetch(ahead[0] + first, 0, 2);
-        __builtin_prefetch(ahead[1] + first, 0, 2);
-#pragma GCC unroll 1
-        for (int k = first; k < last; k++) {
-            vec right[2];
-#pragma GCC unroll 2
-            for (int v = 0; v < vectors; v++)
-                right[v] = vec_load(b + v * VL);
-#pragma GCC unroll 16
-            for (int i = 0; i < rows; i++) {
-                vec left = vec_splat(a[i * FMA_BLOCK_K + k]);
-#pragma GCC unroll 2
-                for (int v = 0; v < vectors; v++)
-                    sum[i][v] = vec_fma(left, right[v], sum[i][v]);
-            }
-            b += vectors * VL;
-        }
+    for (; k + VL <= kc; k += VL) {
+        __builtin_prefetch(ahead[0] + k, 0, 2);
+        __builtin_prefetch(ahead[1] + k, 0, 2);
+        multiply_steps(sum, a + k, b + k * vectors * VL, VL, rows, vectors);
     }
-#pragma GCC unroll 16
+#pragma GCC unroll 1
+    for (; k < kc; k++)
+        multiply_steps(sum, a + k, b + k * vectors * VL, 1, rows, vectors);
+#pragma GCC unroll 9
     for (int i = 0; i < rows; i++)
-#pragma GCC unroll 2
+#pragma GCC unroll 3
         for (int v = 0; v < vectors; v++)
             vec_store(sums + i * FMA_COLS + v * VL, sum[i][v]);
 }
 
-//@ for vectors = 1, 2 do
+//@ for vectors = 1, 3 do
+//@   if vectors == 3 then
+#if FMA_VECTORS == 3
+//@   end
 /* tile_rows for every number of rows that there is room for, and panels $(vectors) vectors wide. */
 $(wrap("NOINLINE void tile_" .. vectors .. "(float *sums, const float *a, const float *b, int kc, const float *const ahead[2]" .. add_parameter .. ", int rows)"))
 {
     switch (rows) {
-//@   for rows = 1, 14 do
-//@     if rows == 7 then
-#if FMA_ROWS == 14
+//@   for rows = 1, 9 do
+//@     if rows == 7 and vectors < 3 then
+#if FMA_ROWS == 9
 //@     end
     case $(rows):
         tile_rows(sums, a, b, kc, ahead$(add), $(rows), $(vectors));
         break;
 //@   end
+//@   if vectors < 3 then
 #endif
+//@   end
     }
 }
+//@   if vectors == 3 then
+#endif
+//@   end
 
 //@ end
+$(wrap("ALWAYS_INLINE void tile(float *sums, const float *a, const float *b, int kc, const float *const ahead[2]" .. add_parameter .. ", int rows, int columns)"))
+{
+#if FMA_VECTORS == 3
+    if (columns > 2 * VL) {
+        tile_3(sums, a, b, kc, ahead$(add), rows);
+        return;
+    }
+#endif
+    (columns > VL ? tile_2 : tile_1)(sums, a, b, kc, ahead$(add), rows);
+}
+
 /* ---- packing ---- */
 
 /* to [columns][rows] (row stride to_stride) = transpose of `from` [rows][columns] at (row, column). */
@@ -144,22 +175,31 @@ ALWAYS_INLINE void transpose(float *to, int to_stride, struct operand from, int 
     }
 }
 
-/* block = B [k0 .. k0 + kc)[n0 .. n0 + columns) in panels [kc][width], with zeros in the columns beyond. */
-ALWAYS_INLINE void pack_block(float *block, struct operand b, int k0, int kc, int n0, int columns, int width)
+/* Columns that the panel with column n of a block takes, of `columns` that the block has: whole vectors. */
+ALWAYS_INLINE int panel_width(int n, int columns)
 {
-    int whole = columns / width * width;
-    if (whole < columns)
-        memset(block + (size_t)whole * kc, 0, (size_t)kc * width * sizeof *block);
-    for (int n = 0; b.transposed && n < columns; n += width)
-        transpose(block + (size_t)n * kc, width, b, n0 + n, k0, columns - n < width ? columns - n : width, kc);
-    for (int k = 0; !b.transposed && k < kc; k++) {
-        float *to = block + (size_t)k * width;
+    const int left = columns - n / FMA_COLS * FMA_COLS;
+    return left < FMA_COLS ? (left + VL - 1) / VL * VL : FMA_COLS;
+}
+
+/* block = B [k0 .. k0 + kc)[n0 .. n0 + columns) in panels [kc][panel_width], with zeros in the columns beyond. */
+ALWAYS_INLINE void pack_block(float *block, struct operand b, int k0, int kc, int n0, int columns)
+{
+    if (b.transposed && columns % VL) {
+        const int last = columns / FMA_COLS * FMA_COLS;
+        memset(block + (size_t)last * kc, 0, (size_t)kc * panel_width(last, columns) * sizeof *block);
+    }
+    for (int n = 0; b.transposed && n < columns; n += FMA_COLS) {
+        const int there = columns - n < FMA_COLS ? columns - n : FMA_COLS;
+        transpose(block + (size_t)n * kc, panel_width(n, columns), b, n0 + n, k0, there, kc);
+    }
+    for (int k = 0; !b.transposed && k < kc; k++)
         for (int n = 0; n < columns; n += VL) {
-            vec v = operand_load(b, k0 + k, n0 + n, columns - n < VL ? columns - n : VL);
-            vec_store(to + (size_t)(n / width * width) * kc + n % width, v);
+            const vec v = operand_load(b, k0 + k, n0 + n, columns - n < VL ? columns - n : VL);
+            const int panel = n / FMA_COLS * FMA_COLS;
+            vec_store(block + (size_t)panel * kc + (size_t)k * panel_width(n, columns) + (n - panel), v);
             operand_prefetch(b, k0 + k + PACK_AHEAD, n0 + n);
         }
-    }
 }
 
 /* tile [rows][kc] (row stride FMA_BLOCK_K) = A [m0 .. m0 + rows)[k0 .. k0 + kc). */
@@ -192,39 +232,41 @@ ALWAYS_INLINE void choose_ahead(const float *ahead[2], const float *tile, struct
 
 //@ if narrow then
 /* Rows [m, m + rows) times the block of B at (k, n), strip by strip, past panel after panel. */
-ALWAYS_INLINE void fma_multiply_rows(struct product p, const float *block, int width, int m, int m1, int rows, int n,
-                                     int columns, int k, int kc)
+ALWAYS_INLINE void fma_multiply_rows(struct product p, const float *block, int m, int m1, int rows, int n, int columns,
+                                     int k, int kc)
 {
-    _Alignas(64) float tile[FMA_ROW_SPACE * FMA_BLOCK_K];
+    _Alignas(64) float rows_of_a[FMA_ROW_SPACE * FMA_BLOCK_K];
     _Alignas(64) float sums[FMA_BLOCK_N / FMA_COLS][FMA_ROWS * FMA_COLS];
     const int strip = even_block(kc, FMA_BLOCK_K, FMA_K);
     for (int at = 0; at < kc; at += strip) {
         const int depth = kc - at < strip ? kc - at : strip;
-        copy_rows(tile, p.a, m, rows, k + at, depth);
-        for (int j = 0; j < columns; j += width) {
-            float *sum = sums[j / width];
-            const float *panel = block + (size_t)j * kc + (size_t)at * width;
+        copy_rows(rows_of_a, p.a, m, rows, k + at, depth);
+        for (int j = 0; j < columns; j += FMA_COLS) {
+            float *sum = sums[j / FMA_COLS];
+            const float *panel = block + (size_t)j * kc + (size_t)at * panel_width(j, columns);
             const float *ahead[2];
-            choose_ahead(ahead, tile, p, m + rows, m1, j / width, k + at);
-            (width == VL ? tile_1 : tile_2)(sum, tile, panel, depth, ahead, at > 0, rows);
+            const int width = columns - j < FMA_COLS ? columns - j : FMA_COLS;
+            choose_ahead(ahead, rows_of_a, p, m + rows, m1, j / FMA_COLS, k + at);
+            tile(sum, rows_of_a, panel, depth, ahead, at > 0, rows, width);
             if (at + strip >= kc)
-                finish_tile(p, sum, FMA_COLS, m, rows, n + j, columns - j < width ? columns - j : width, k == 0);
+                finish_tile(p, sum, FMA_COLS, m, rows, n + j, width, k == 0);
         }
     }
 }
 //@ else
 /* Rows [m, m + rows) times the block of B at (k, n), past panel after panel. */
-ALWAYS_INLINE void fma_multiply_rows(struct product p, const float *block, int width, int m, int m1, int rows, int n,
-                                     int columns, int k, int kc)
+ALWAYS_INLINE void fma_multiply_rows(struct product p, const float *block, int m, int m1, int rows, int n, int columns,
+                                     int k, int kc)
 {
-    _Alignas(64) float tile[FMA_ROW_SPACE * FMA_BLOCK_K];
+    _Alignas(64) float rows_of_a[FMA_ROW_SPACE * FMA_BLOCK_K];
     _Alignas(64) float sums[FMA_ROWS * FMA_COLS];
-    copy_rows(tile, p.a, m, rows, k, kc);
-    for (int j = 0; j < columns; j += width) {
+    copy_rows(rows_of_a, p.a, m, rows, k, kc);
+    for (int j = 0; j < columns; j += FMA_COLS) {
         const float *ahead[2];
-        choose_ahead(ahead, tile, p, m + rows, m1, j / width, k);
-        (width == VL ? tile_1 : tile_2)(sums, tile, block + (size_t)j * kc, kc, ahead, rows);
-        finish_tile(p, sums, FMA_COLS, m, rows, n + j, columns - j < width ? columns - j : width, k == 0);
+        const int width = columns - j < FMA_COLS ? columns - j : FMA_COLS;
+        choose_ahead(ahead, rows_of_a, p, m + rows, m1, j / FMA_COLS, k);
+        tile(sums, rows_of_a, block + (size_t)j * kc, kc, ahead, rows, width);
+        finish_tile(p, sums, FMA_COLS, m, rows, n + j, width, k == 0);
     }
 }
 //@ end
@@ -232,9 +274,9 @@ ALWAYS_INLINE void fma_multiply_rows(struct product p, const float *block, int w
 ALWAYS_INLINE void fma_part(struct product p, struct part c)
 {
     _Alignas(64) float block[FMA_BLOCK_FLOATS];
-    const int width = p.N <= VL ? VL : FMA_COLS, tiles = (c.m1 - c.m0 + FMA_ROWS - 1) / FMA_ROWS;
+    const int tiles = (c.m1 - c.m0 + FMA_ROWS - 1) / FMA_ROWS;
 //@ if narrow then
-    const int fitting = FMA_BLOCK_FLOATS / p.block_k / width * width;
+    const int fitting = FMA_BLOCK_FLOATS / p.block_k / FMA_COLS * FMA_COLS;
     const int block_n = fitting < FMA_BLOCK_N ? fitting : FMA_BLOCK_N;
 //@ else
     const int block_n = FMA_BLOCK_N;
@@ -242,11 +284,11 @@ ALWAYS_INLINE void fma_part(struct product p, struct part c)
     for (int n = c.n0; n < c.n1; n += block_n)
         for (int k = 0; k < p.K; k += p.block_k) {
             int columns = c.n1 - n < block_n ? c.n1 - n : block_n, kc = p.K - k < p.block_k ? p.K - k : p.block_k;
-            pack_block(block, p.b, k, kc, n, columns, width);
+            pack_block(block, p.b, k, kc, n, columns);
             for (int i = 0; i < tiles; i++) {
                 int m = c.m0 + (int)((int64_t)(c.m1 - c.m0) * i / tiles);
                 int rows = c.m0 + (int)((int64_t)(c.m1 - c.m0) * (i + 1) / tiles) - m;
-                fma_multiply_rows(p, block, width, m, c.m1, rows, n, columns, k, kc);
+                fma_multiply_rows(p, block, m, c.m1, rows, n, columns, k, kc);
             }
         }
 }
