@@ -197,7 +197,7 @@ static void add_lora(struct builder *b, enum slot slot, int y, int x)
         operand_value(b->graph, op, value_add(b->graph, name, kernel->out_name, kernel->out), ACCESS_WRITE);
     }
     operand_value(b->graph, op, x, ACCESS_READ);
-    if (lora->lora_dropout > 0) {
+    if (lora->lora_dropout > 0 && !lora_is_thin(b->plan, kernel)) {
         snprintf(name, sizeof name, "%s_dropped", slot_name(slot));
         operand_value(b->graph, op, activation_add(b->plan, b->graph, name, kernel->in_name, kernel->in), ACCESS_WRITE);
     }

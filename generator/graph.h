@@ -118,6 +118,10 @@ struct lora_kernel {
     bool without_input_gradient; /* and some does not */
 };
 
+/* Whether the rank is small enough for the kernels of lora_thin.h: one for which those of matmul.h pack more than they compute. DoRA has
+ * products by W beside, and is always computed by matmul.h. */
+bool lora_is_thin(const struct plan *plan, const struct lora_kernel *kernel);
+
 /* Kernels whose backward pass computes several gradients side by side (dq, dk and dv; dgate and dup) have a variant for every
  * set of them that some layer wants. A set is a mask: bit 0 is q or gate, bit 1 k or up, bit 2 v. */
 enum family { FAMILY_ATTENTION, FAMILY_ROPE, FAMILY_HEAD_NORM, FAMILY_SWIGLU, FAMILIES };

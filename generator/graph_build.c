@@ -252,3 +252,9 @@ void graph_plan_free(struct graph_plan *graph)
     free(graph->extends);
     free(graph);
 }
+
+bool lora_is_thin(const struct plan *plan, const struct lora_kernel *kernel)
+{
+    enum { THIN_RANK = 16 };
+    return !plan->recipe.lora.use_dora && kernel->adapter.r <= THIN_RANK;
+}

@@ -46,6 +46,7 @@ static cJSON *lora_kernel_json(const struct plan *plan, const struct lora_kernel
     cJSON_AddNumberToObject(json, "scaling", kernel->adapter.scaling);
     cJSON_AddNumberToObject(json, "dropout", plan->recipe.lora.lora_dropout);
     cJSON_AddBoolToObject(json, "dora", plan->recipe.lora.use_dora);
+    cJSON_AddBoolToObject(json, "thin", lora_is_thin(plan, kernel));
     cJSON_AddStringToObject(json, "y_type", dtype_c_name(kernel->y));
     cJSON_AddStringToObject(json, "dx_type", dtype_c_name(kernel->dx));
     cJSON_AddBoolToObject(json, "input_gradient", input_gradient);

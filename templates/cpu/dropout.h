@@ -27,29 +27,67 @@ struct dropout {
     const int32_t *position; /* [T] below 2^18, within its sample */
 };
 
-/* An element is dropped where its 16 bits are below the threshold: round(lora_dropout * 65536). */
-enum { DROPOUT_GROUP = 128, DROPOUT_LANES = 16, DROPOUT_THRESHOLD = $(math.floor(plan.lora.lora_dropout * 65536 + 0.5)) };
+/* An element is dropped where its 16 bits are below the threshold: round(lora_dropout * 65536), and 65535 at most. */
+enum { DROPOUT_GROUP = 128, DROPOUT_LANES = 16, DROPOUT_THRESHOLD = $(math.min(math.floor(plan.lora.lora_dropout * 65536 + 0.5), 65535)) };
+
+/* 1 / keep where masks are drawn, 1 where nothing is dropped. */
+ALWAYS_INLINE float dropout_scale(const struct dropout *d)
+{
+    return d->active ? 65536.0f / (65536.0f - (float)DROPOUT_THRESHOLD) : 1.0f;
+}
 
 /* The lower and the upper half of lanes' 32 x 32 bit products. */
 ALWAYS_INLINE void vec_multiply(ivec *low, ivec *high, ivec a, uint32_t b)
 {
+#if VL == 16
+    const __m512i factor = _mm512_set1_epi32((int)b);
+    const __m512i even = _mm512_mul_epu32((__m512i)a, factor);
+    const __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64((__m512i)a, 32), factor);
+    *low = (ivec)_mm512_mask_shuffle_epi32(even, 0xaaaa, odd, _MM_PERM_CCAA);
+    *high = (ivec)_mm512_mask_shuffle_epi32(odd, 0x5555, even, _MM_PERM_DDBB);
+#elif VL == 8
+    const __m256i factor = _mm256_set1_epi32((int)b);
+    const __m256i even = _mm256_mul_epu32((__m256i)a, factor);
+    const __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64((__m256i)a, 32), factor);
+    *low = (ivec)_mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
+    *high = (ivec)_mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
+#else
     typedef uint64_t long_vec __attribute__((vector_size(VL * sizeof(uint32_t))));
     const long_vec mask = (long_vec){0} + 0xffffffffu;
     long_vec even = ((long_vec)a & mask) * b, odd = ((long_vec)a >> 32) * b;
     *low = (ivec)((even & mask) | odd << 32);
     *high = (ivec)(even >> 32 | (odd & ~mask));
+#endif
 }
 
-/* bits [128] of one group of a row: 16 random bits an element. */
-ALWAYS_INLINE void dropout_bits(uint16_t *bits, const struct dropout *d, int t, int group)
+/* Bit i: x[i] >= threshold. */
+ALWAYS_INLINE uint32_t vec_not_below(ivec x, uint32_t threshold)
 {
-    uint32_t lane[DROPOUT_LANES];
-    for (int i = 0; i < DROPOUT_LANES; i++)
-        lane[i] = (uint32_t)d->position[t] << 14 | (uint32_t)(group * DROPOUT_LANES + i);
+#if VL == 16
+    return _mm512_cmpge_epu32_mask((__m512i)x, _mm512_set1_epi32((int)threshold));
+#elif VL == 8
+    const __m256i least = _mm256_set1_epi32((int)threshold), larger = _mm256_max_epu32((__m256i)x, least);
+    return (uint32_t)_mm256_movemask_ps((__m256)_mm256_cmpeq_epi32((__m256i)x, larger));
+#else
+    uint32_t bits = 0;
+    for (int i = 0; i < VL; i++)
+        bits |= (uint32_t)(x[i] >= threshold) << i;
+    return bits;
+#endif
+}
+
+/* keeps [8] of one group of a row: bit i of keeps[w] is set where element w * 16 + i of the group is kept. */
+ALWAYS_INLINE void dropout_group(uint16_t *keeps, const struct dropout *d, int t, int group)
+{
+    uint32_t bits[DROPOUT_GROUP / DROPOUT_LANES] = {0};
+    ivec lane;
+    for (int i = 0; i < VL; i++)
+        lane[i] = (uint32_t)i;
+#pragma GCC unroll 4
     for (int first = 0; first < DROPOUT_LANES; first += VL) {
         uint32_t k0 = (uint32_t)d->seed, k1 = (uint32_t)(d->seed >> 32);
         ivec c[4], low0, high0, low1, high1;
-        memcpy(&c[0], lane + first, sizeof c[0]);
+        c[0] = lane + ((uint32_t)d->position[t] << 14 | (uint32_t)(group * DROPOUT_LANES + first));
         c[1] = (ivec){0} + d->module;
         c[2] = (ivec){0} + d->sample[t];
         c[3] = (ivec){0} + d->step;
@@ -64,38 +102,83 @@ ALWAYS_INLINE void dropout_bits(uint16_t *bits, const struct dropout *d, int t, 
             k0 += PHILOX_W0;
             k1 += PHILOX_W1;
         }
-        for (int half = 0; half < 8; half++) {
-            half_vec narrow = __builtin_convertvector(half % 2 ? c[half / 2] >> 16 : c[half / 2] & 0xffff, half_vec);
-            memcpy(bits + half * DROPOUT_LANES + first, &narrow, sizeof narrow);
+#pragma GCC unroll 4
+        for (int word = 0; word < 4; word++) { /* its lower half is moved up, so that both are compared alike */
+            bits[2 * word] |= vec_not_below(c[word] << 16, (uint32_t)DROPOUT_THRESHOLD << 16) << first;
+            bits[2 * word + 1] |= vec_not_below(c[word], (uint32_t)DROPOUT_THRESHOLD << 16) << first;
         }
+    }
+    for (int i = 0; i < DROPOUT_GROUP / DROPOUT_LANES; i++)
+        keeps[i] = (uint16_t)bits[i];
+}
+
+/* x where `keeps` has a bit, from bit `from` on, and 0 elsewhere. */
+ALWAYS_INLINE vec vec_keep(uint16_t keeps, int from, vec x)
+{
+#if VL == 16
+    (void)from;
+    return (vec)_mm512_maskz_mov_ps(keeps, (__m512)x);
+#else
+    ivec bit;
+    for (int i = 0; i < VL; i++)
+        bit[i] = 1u << i;
+    return (vec)((ivec)x & (ivec)((((ivec){0} + ((uint32_t)keeps >> from)) & bit) == bit));
+#endif
+}
+
+/* keeps [(width + 15) / 16] of row t: bit i of keeps[w] is set where element w * 16 + i is kept; all are where nothing is dropped. */
+ALWAYS_INLINE void dropout_row(uint16_t *keeps, const struct dropout *d, int t, int width)
+{
+    const int words = (width + DROPOUT_LANES - 1) / DROPOUT_LANES, whole = words / 8 * 8;
+    if (!d->active) {
+        memset(keeps, 0xff, words * sizeof *keeps);
+        return;
+    }
+    for (int word = 0; word < whole; word += 8)
+        dropout_group(keeps + word, d, t, word / 8);
+    if (whole < words) {
+        uint16_t last[8];
+        dropout_group(last, d, t, whole / 8);
+        memcpy(keeps + whole, last, (words - whole) * sizeof *keeps);
     }
 }
 
 //@ local narrow = plan.compute_dtype == "bf16"
 //@ local x_type = narrow and "bfloat16_t" or "float"
-//@ local function load(element, type) return type == "float" and element or "bfloat16_to_float(" .. element .. ")" end
-//@ local function store(value, type) return type == "float" and value or "float_to_bfloat16(" .. value .. ")" end
+//@ local load = { float = "vec_load", bfloat16_t = "vec_load_weights" }
+//@ local store = { float = "vec_store", bfloat16_t = "vec_store_bfloat16" }
+//@ local one = { float = "%s", bfloat16_t = "bfloat16_to_float(%s)" }
+//@ local set = { float = "%s", bfloat16_t = "float_to_bfloat16(%s)" }
 //@ local forms = { { name = "dropout_rows", type = x_type }, { name = "dropout_add_floats", type = "float", add = true } }
 //@ if narrow then forms[3] = { name = "dropout_add_bfloat16s", type = x_type, add = true } end
 //@ for _, form in ipairs(forms) do
-/* y [T][width] $(form.add and "+=" or "=") x * mask / keep. threshold: round(p * 65536). */
-$(wrap("ALWAYS_INLINE void " .. form.name .. "(" .. form.type .. " *y, const " .. x_type .. " *x, const struct dropout *d, int width, uint32_t threshold, int T)"))
+/* y [T][width] $(form.add and "+=" or "=") x * mask / keep. */
+$(wrap("ALWAYS_INLINE void " .. form.name .. "(" .. form.type .. " *y, const " .. x_type .. " *x, const struct dropout *d, int width, int T)"))
 {
-    const float scale = 65536.0f / (65536.0f - (float)threshold);
+    const float scale = dropout_scale(d);
 #pragma omp for schedule(static)
     for (int t = 0; t < T; t++)
         for (int first = 0; first < width; first += DROPOUT_GROUP) {
-            int count = width - first < DROPOUT_GROUP ? width - first : DROPOUT_GROUP;
+            int count = width - first < DROPOUT_GROUP ? width - first : DROPOUT_GROUP, k = 0;
             $(form.type) *to = y + (size_t)t * width + first;
             const $(x_type) *from = x + (size_t)t * width + first;
-            uint16_t bits[DROPOUT_GROUP];
-            dropout_bits(bits, d, t, first / DROPOUT_GROUP);
-            for (int k = 0; k < count; k++) {
-                float kept = bits[k] >= threshold ? $(load("from[k]", x_type)) * scale : 0;
+            uint16_t keeps[DROPOUT_GROUP / DROPOUT_LANES];
+            dropout_group(keeps, d, t, first / DROPOUT_GROUP);
+            for (; k + VL <= count; k += VL) {
+                vec kept = vec_keep(keeps[k / DROPOUT_LANES], k % DROPOUT_LANES, $(load[x_type])(from + k)) * scale;
 //@   if form.add then
-                to[k] = $(store(load("to[k]", form.type) .. " + kept", form.type));
+                $(store[form.type])(to + k, $(load[form.type])(to + k) + kept);
 //@   else
-                to[k] = $(store("kept", form.type));
+                $(store[form.type])(to + k, kept);
+//@   end
+            }
+            for (; k < count; k++) {
+                bool keep = keeps[k / DROPOUT_LANES] >> k % DROPOUT_LANES & 1;
+                float kept = keep ? $(one[x_type]:format("from[k]")) * scale : 0;
+//@   if form.add then
+                to[k] = $(set[form.type]:format(one[form.type]:format("to[k]") .. " + kept"));
+//@   else
+                to[k] = $(set[form.type]:format("kept"));
 //@   end
             }
         }

@@ -24,10 +24,10 @@ $(wrap("static void matmul_" .. p.name .. "_extend(" .. parameters .. ")"))
 //@ for _, l in ipairs(plan.loras) do
 //@   if not l.name:find("_lowest$") and l.slot ~= "lm_head" then
 //@     local z = l.dora and "float *z, " or ""
-//@     local dropped = l.dropout > 0 and x_type .. " *dropped, " or ""
+//@     local dropped = l.dropout > 0 and not l.thin and x_type .. " *dropped, " or ""
 //@     local dora = l.dora and ", const weight_t *w, const float *magnitude, const float *norm" or ""
 //@     local parameters = l.y_type .. " *y, int ldy, float *u, " .. z .. "const " .. x_type .. " *x, " .. dropped .. "const float *a, const float *bt" .. dora .. ", int T"
-//@     local seen = (l.dora and "z, " or "") .. "x, " .. (l.dropout > 0 and "dropped, " or "")
+//@     local seen = (l.dora and "z, " or "") .. "x, " .. (l.dropout > 0 and not l.thin and "dropped, " or "")
 //@     local weight = l.dora and ", w, magnitude, norm" or ""
 $(wrap("static void lora_" .. l.name .. "_extend(" .. parameters .. ")"))
 {

@@ -16,7 +16,7 @@
  * T tokens are rows; x, dx [T][in], y, dy [T][..] with row strides ldy (a slice of q, k and v's common output), u, du
  * [T][r]; A is lora_A [r][in], Bt is lora_B transposed, [r][out]. Gradients by adapters are added to what is there.
 //@ if plan.dropout then
- * `dropped` is scratch [T][in]. In evaluation (dropout->active false) x' is x.
+ * `dropped` is scratch [T][in] (which masks take less of, where they are kept instead). In evaluation (dropout->active false) x' is x.
 //@ end
  *
  * A token's row takes few operations for each number that is read of it: memory-bound, by x and y, as long as r is below some tens.
@@ -40,6 +40,11 @@
 #include "dropout.h"
 //@ end
 #include "isa.h"
+//@ local thin = false
+//@ for _, l in ipairs(plan.loras) do thin = thin or l.thin end
+//@ if thin then
+#include "lora_thin.h"
+//@ end
 #include "matmul.h"
 #include "shapes.h"
 //@ if plan.dora then
@@ -154,12 +159,18 @@ ALWAYS_INLINE void dora_magnitude_bwd(float *dmagnitude, struct operand dy, cons
 //@   local bytes = size[x_type] * l["in"] + 2 * size[l.y_type] * l.out + 4 * l.r
 //@   if not lowest then
 /* r = $(l.r_name) beside W [$(l.out_name)][$(l.in_name)]: $(comma(2 * l.r * (l["in"] + l.out))) FLOP and $(comma(bytes)) bytes a token$(l.dora and ", and W's again" or ""). */
-$(wrap("NOINLINE void " .. fwd .. "(" .. l.y_type .. " *y, int ldy, float *u" .. z .. ", " .. x .. scratch .. ", const float *a, const float *bt" .. weight .. random .. ", int T)"))
+$(wrap("NOINLINE void " .. fwd .. "(" .. l.y_type .. " *y, int ldy, float *u" .. z .. ", " .. x .. (l.thin and "" or scratch) .. ", const float *a, const float *bt" .. weight .. random .. ", int T)"))
 {
+//@     if l.thin then
+    const struct thin adapter = {a, bt, $(scaling), $(input), $(output), $(rank), T$(drop and ", dropout" or "")};
+    thin_fwd($(y), u, $(from[x_type])(x, $(input)), adapter);
+}
+
+//@     else
 //@     if drop then
     const $(x_type) *seen = x;
     if (dropout->active) {
-        dropout_rows(dropped, x, dropout, $(input), DROPOUT_THRESHOLD, T);
+        dropout_rows(dropped, x, dropout, $(input), T);
         seen = dropped;
     }
 //@     end
@@ -174,6 +185,7 @@ $(call("    ", "matmul_nn", y, "floats(u, " .. rank .. ")", bt, "T", output, ran
 //@     end
 }
 
+//@     end
 //@   end
 //@   local dx = l.input_gradient and l.dx_type .. " *dx, " or ""
 //@   local dmagnitude = l.dora and ", float *dmagnitude" or ""
@@ -183,6 +195,16 @@ $(call("    ", "matmul_nn", y, "floats(u, " .. rank .. ")", bt, "T", output, ran
 /* $(comma(2 * l.r * ((l.input_gradient and 2 or 1) * l["in"] + 2 * l.out))) FLOP and $(comma(back)) bytes a token$(l.input_gradient and "" or ": nothing below needs dx")$(l.dora and "; W's own product is needed for dx alone" or ""). */
 $(wrap("NOINLINE void " .. bwd .. "(" .. dx .. "float *da, float *dbt" .. dmagnitude .. ", const " .. l.y_type .. " *dy, int ldy, const float *u" .. kept .. ", " .. x .. scratch .. (l.input_gradient and ", const float *a" or "") .. ", const float *bt, float *du" .. dz .. (l.input_gradient and weight or norms) .. random .. ", int T)"))
 {
+//@   if l.thin then
+//@     local given = l.input_gradient and "a" or "NULL"
+    const struct thin adapter = {$(given), bt, $(scaling), $(input), $(output), $(rank), T$(drop and ", dropout" or "")};
+//@     if l.input_gradient then
+    const struct result to = $(into[l.dx_type])(dx, $(input));
+//@     end
+    thin_bwd($(l.input_gradient and "&to" or "NULL"), da, dbt, $(dy), u, $(from[x_type])(x, $(input)), $(drop and "(uint16_t *)dropped" or "NULL"), du, adapter);
+}
+
+//@   else
 //@   if l.dora then
     dora_magnitude_bwd(dmagnitude, $(dy), z, norm, $(output), T);
     dora_scale(dz, $(dy), magnitude, norm, 0, $(output), T);
@@ -192,7 +214,7 @@ $(call("    ", "matmul_nt", "to_floats(du, " .. rank .. ")", sent, bt, "T", rank
 //@   if drop then
     const $(x_type) *seen = x;
     if (dropout->active) {
-        dropout_rows(dropped, x, dropout, $(input), DROPOUT_THRESHOLD, T);
+        dropout_rows(dropped, x, dropout, $(input), T);
         seen = dropped;
     }
 //@   end
@@ -207,7 +229,7 @@ $(call("        ", "matmul_nn", into[x_type] .. "(dropped, " .. input .. ")", "f
 //@       if l.dora then
 $(call("        ", "matmul_nn", into[x_type] .. "(dropped, " .. input .. ")", "floats(dz, " .. output .. ")", w, "T", input, output, 1, "true"))
 //@       end
-        dropout_add_$(l.dx_type == "float" and "floats" or "bfloat16s")(dx, dropped, dropout, $(input), DROPOUT_THRESHOLD, T);
+        dropout_add_$(l.dx_type == "float" and "floats" or "bfloat16s")(dx, dropped, dropout, $(input), T);
         return;
     }
 //@     end
@@ -218,6 +240,7 @@ $(call("    ", "matmul_nn", into[l.dx_type] .. "(dx, " .. input .. ")", "floats(
 //@   end
 }
 
+//@   end
 //@   if not lowest then
 /* y [M] rows += the adapter's part for x [M][$(l.in_name)], M from 1 to DECODE_ROWS. */
 $(wrap("static void " .. decode .. "(" .. l.y_type .. " *y, int ldy, " .. x .. ", const float *a, const float *bt" .. weight .. ", int M)"))

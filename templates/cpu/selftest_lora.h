@@ -248,7 +248,7 @@ static void $(run)(struct lora_case *c, int threads$(drop and ", const struct dr
 //@   if l.dora then
         $(norm)(c->norm, c->w, c->a, c->bt);
 //@   end
-$(wrap("        " .. base .. "_fwd(" .. pass "y" .. ", c->ldy, c->u" .. (l.dora and ", c->z" or "") .. ", " .. pass "x" .. scratch .. ", c->a, c->bt" .. weight .. random .. ", c->T);"))
+$(wrap("        " .. base .. "_fwd(" .. pass "y" .. ", c->ldy, c->u" .. (l.dora and ", c->z" or "") .. ", " .. pass "x" .. (l.thin and "" or scratch) .. ", c->a, c->bt" .. weight .. random .. ", c->T);"))
 $(wrap("        " .. name .. "_bwd(" .. (l.input_gradient and pass "dx" .. ", " or "") .. "c->da, c->dbt" .. (l.dora and ", c->dmagnitude" or "") .. ", " .. pass "dy" .. ", c->ldy, c->u" .. (l.dora and ", c->z" or "") .. ", " .. pass "x" .. scratch .. (l.input_gradient and ", c->a" or "") .. ", c->bt, c->du" .. (l.dora and ", c->dz" or "") .. (l.dora and not l.input_gradient and ", c->magnitude, c->norm" or weight) .. random .. ", c->T);"))
     }
 //@   for _, v in ipairs(typed) do
