@@ -235,6 +235,9 @@ ALWAYS_INLINE void thin_panel(float *gradient, const struct result *dx, const fl
     for (int t = first; t < last; t++) {
         const vec seen = thin_load(x, t, n, count);
         vec onward = {0};
+        operand_prefetch(x.x, t + THIN_TOKENS, n);
+        if (dx)
+            result_prefetch(*dx, t + THIN_TOKENS, n);
 #pragma GCC unroll 16
         for (int j = 0; j < r; j++) {
             const vec factor = vec_splat(left[(size_t)t * r + j]);
