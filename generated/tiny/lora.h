@@ -13,6 +13,7 @@
 #define LORAC_LORA_H
 
 #include "isa.h"
+#include "lora_thin.h"
 #include "matmul.h"
 #include "shapes.h"
 
@@ -37,18 +38,17 @@ ALWAYS_INLINE void lora_decode_inner(float *u, struct operand x, const float *a,
 /* r = RANK beside W [Q_WIDTH][HIDDEN]: 2,048 FLOP and 800 bytes a token. */
 NOINLINE void lora_q_proj_r8_fwd(float *y, int ldy, float *u, const float *x, const float *a, const float *bt, int T)
 {
-    matmul_nt(to_floats(u, RANK), floats(x, HIDDEN), floats(a, HIDDEN), T, RANK, HIDDEN, SCALING, false, NULL, NULL);
-    matmul_nn(to_floats(y, ldy), floats(u, RANK), floats(bt, Q_WIDTH), T, Q_WIDTH, RANK, 1, true);
+    const struct thin adapter = {a, bt, SCALING, HIDDEN, Q_WIDTH, RANK, T};
+    thin_fwd(to_floats(y, ldy), u, floats(x, HIDDEN), adapter);
 }
 
 /* 4,096 FLOP and 1,088 bytes a token. */
 NOINLINE void lora_q_proj_r8_bwd(float *dx, float *da, float *dbt, const float *dy, int ldy, const float *u,
                                  const float *x, const float *a, const float *bt, float *du, int T)
 {
-    matmul_tn(to_floats(dbt, Q_WIDTH), floats(u, RANK), floats(dy, ldy), RANK, Q_WIDTH, T, 1, true);
-    matmul_nt(to_floats(du, RANK), floats(dy, ldy), floats(bt, Q_WIDTH), T, RANK, Q_WIDTH, SCALING, false, NULL, NULL);
-    matmul_tn(to_floats(da, HIDDEN), floats(du, RANK), floats(x, HIDDEN), RANK, HIDDEN, T, 1, true);
-    matmul_nn(to_floats(dx, HIDDEN), floats(du, RANK), floats(a, HIDDEN), T, HIDDEN, RANK, 1, true);
+    const struct thin adapter = {a, bt, SCALING, HIDDEN, Q_WIDTH, RANK, T};
+    const struct result to = to_floats(dx, HIDDEN);
+    thin_bwd(&to, da, dbt, floats(dy, ldy), u, floats(x, HIDDEN), NULL, du, adapter);
 }
 
 /* y [M] rows += the adapter's part for x [M][HIDDEN], M from 1 to DECODE_ROWS. */
@@ -81,27 +81,24 @@ static void lora_q_proj_r8_decode(float *y, int ldy, const float *x, const float
 NOINLINE void lora_q_proj_r8_lowest_bwd(float *da, float *dbt, const float *dy, int ldy, const float *u, const float *x,
                                         const float *bt, float *du, int T)
 {
-    matmul_tn(to_floats(dbt, Q_WIDTH), floats(u, RANK), floats(dy, ldy), RANK, Q_WIDTH, T, 1, true);
-    matmul_nt(to_floats(du, RANK), floats(dy, ldy), floats(bt, Q_WIDTH), T, RANK, Q_WIDTH, SCALING, false, NULL, NULL);
-    matmul_tn(to_floats(da, HIDDEN), floats(du, RANK), floats(x, HIDDEN), RANK, HIDDEN, T, 1, true);
+    const struct thin adapter = {NULL, bt, SCALING, HIDDEN, Q_WIDTH, RANK, T};
+    thin_bwd(NULL, da, dbt, floats(dy, ldy), u, floats(x, HIDDEN), NULL, du, adapter);
 }
 
 /* r = RANK beside W [KV_WIDTH][HIDDEN]: 1,536 FLOP and 544 bytes a token. */
 NOINLINE void lora_v_proj_r8_fwd(float *y, int ldy, float *u, const float *x, const float *a, const float *bt, int T)
 {
-    matmul_nt(to_floats(u, RANK), floats(x, HIDDEN), floats(a, HIDDEN), T, RANK, HIDDEN, SCALING, false, NULL, NULL);
-    matmul_nn(to_floats(y, ldy), floats(u, RANK), floats(bt, KV_WIDTH), T, KV_WIDTH, RANK, 1, true);
+    const struct thin adapter = {a, bt, SCALING, HIDDEN, KV_WIDTH, RANK, T};
+    thin_fwd(to_floats(y, ldy), u, floats(x, HIDDEN), adapter);
 }
 
 /* 3,072 FLOP and 960 bytes a token. */
 NOINLINE void lora_v_proj_r8_bwd(float *dx, float *da, float *dbt, const float *dy, int ldy, const float *u,
                                  const float *x, const float *a, const float *bt, float *du, int T)
 {
-    matmul_tn(to_floats(dbt, KV_WIDTH), floats(u, RANK), floats(dy, ldy), RANK, KV_WIDTH, T, 1, true);
-    matmul_nt(to_floats(du, RANK), floats(dy, ldy), floats(bt, KV_WIDTH), T, RANK, KV_WIDTH, SCALING, false, NULL,
-              NULL);
-    matmul_tn(to_floats(da, HIDDEN), floats(du, RANK), floats(x, HIDDEN), RANK, HIDDEN, T, 1, true);
-    matmul_nn(to_floats(dx, HIDDEN), floats(du, RANK), floats(a, HIDDEN), T, HIDDEN, RANK, 1, true);
+    const struct thin adapter = {a, bt, SCALING, HIDDEN, KV_WIDTH, RANK, T};
+    const struct result to = to_floats(dx, HIDDEN);
+    thin_bwd(&to, da, dbt, floats(dy, ldy), u, floats(x, HIDDEN), NULL, du, adapter);
 }
 
 /* y [M] rows += the adapter's part for x [M][HIDDEN], M from 1 to DECODE_ROWS. */
@@ -134,10 +131,8 @@ static void lora_v_proj_r8_decode(float *y, int ldy, const float *x, const float
 NOINLINE void lora_v_proj_r8_lowest_bwd(float *da, float *dbt, const float *dy, int ldy, const float *u, const float *x,
                                         const float *bt, float *du, int T)
 {
-    matmul_tn(to_floats(dbt, KV_WIDTH), floats(u, RANK), floats(dy, ldy), RANK, KV_WIDTH, T, 1, true);
-    matmul_nt(to_floats(du, RANK), floats(dy, ldy), floats(bt, KV_WIDTH), T, RANK, KV_WIDTH, SCALING, false, NULL,
-              NULL);
-    matmul_tn(to_floats(da, HIDDEN), floats(du, RANK), floats(x, HIDDEN), RANK, HIDDEN, T, 1, true);
+    const struct thin adapter = {NULL, bt, SCALING, HIDDEN, KV_WIDTH, RANK, T};
+    thin_bwd(NULL, da, dbt, floats(dy, ldy), u, floats(x, HIDDEN), NULL, du, adapter);
 }
 
 #endif

@@ -84,6 +84,12 @@ ALWAYS_INLINE void operand_prefetch(struct operand o, size_t row, size_t column)
     __builtin_prefetch((const void *)((uintptr_t)o.data + (row * o.stride + column) * size), 0, 2);
 }
 
+ALWAYS_INLINE void result_prefetch(struct result c, size_t row, size_t column)
+{
+    size_t size = sizeof(float);
+    __builtin_prefetch((const void *)((uintptr_t)c.data + (row * c.stride + column) * size), 1, 2);
+}
+
 /* Blocks of k: equal, as few as there must be, none longer than `most`, each a multiple of `step`. */
 ALWAYS_INLINE int even_block(int K, int most, int step)
 {

@@ -1,4 +1,8 @@
-//@ local drop = plan.dropout
+//@ local drop, widest, largest = plan.dropout, 0, 0
+//@ for _, l in ipairs(plan.loras) do
+//@   if l.thin then widest, largest = math.max(widest, l["in"]), math.max(largest, l.r) end
+//@ end
+//@ if largest > 0 then
 /* Adapters of a small rank r: their products, each with a side of r, on vectors of floats. They are too thin for the blocks and tiles of
  * matmul.h, which would be packed for a few operations each; here rows are read where they lie, and masks are drawn as bits beside them
  * instead of copies of x. Threads meet once in a forward pass and twice in a backward one.
@@ -17,18 +21,14 @@
 #include "isa.h"
 #include "product.h"
 
-//@ local widest, largest = 0, 0
-//@ for _, l in ipairs(plan.loras) do
-//@   if l.thin then widest, largest = math.max(widest, l["in"]), math.max(largest, l.r) end
-//@ end
 enum {
     THIN_ROWS = 3,
     THIN_RANKS = VL == 16 ? 8 : 4, /* at a time: THIN_ROWS x THIN_RANKS sums fill the registers */
-    THIN_TOKENS = 16,              /* rows of a block whose columns are summed: more would lie in more pages than are looked up at once */
+    THIN_TOKENS = 16,              /* rows of a block whose columns are summed: they lie in pages of their own */
     THIN_COLUMNS = 256,            /* of the block: with its gradients it leaves some of a 32 KiB cache */
-    THIN_RANK = $(largest), /* at most */
+    $(string.format("%-30s", "THIN_RANK = " .. largest .. ",")) /* at most */
 //@ if drop then
-    THIN_KEEPS = $((widest + 15) // 16), /* words of a row's mask, at most */
+    $(string.format("%-30s", "THIN_KEEPS = " .. (widest + 15) // 16 .. ",")) /* words of a row's mask, at most */
 //@ end
 };
 
@@ -267,7 +267,8 @@ ALWAYS_INLINE void thin_columns(float *gradient, const struct result *dx, const 
                                 struct thin_rows x, int width, int r, int T)
 {
     const int threads = omp_get_num_threads(), part = omp_get_thread_num(), panels = (width + VL - 1) / VL;
-    const int n0 = (int)((int64_t)panels * part / threads) * VL, n1 = (int)((int64_t)panels * (part + 1) / threads) * VL;
+    const int n0 = (int)((int64_t)panels * part / threads) * VL;
+    const int n1 = (int)((int64_t)panels * (part + 1) / threads) * VL;
     for (int block = n0; block < n1; block += THIN_COLUMNS)
         for (int first = 0; first < T; first += THIN_TOKENS) {
             const int last = first + THIN_TOKENS < T ? first + THIN_TOKENS : T;
@@ -318,3 +319,4 @@ ALWAYS_INLINE void thin_bwd(const struct result *dx, float *da, float *dbt, stru
 }
 
 #endif
+//@ end
