@@ -53,6 +53,9 @@ static cJSON *cost_json(const struct plan *plan)
 static void add_flags(const struct plan *plan, cJSON *json)
 {
     const struct placement *placement = &plan->placement;
+    bool thin = false;
+    for (int i = 0; i < plan->graph->lora_count; i++)
+        thin |= lora_is_thin(plan, &plan->graph->loras[i]);
     static const char *const dtypes[] = {[DTYPE_F32] = "f32", [DTYPE_BF16] = "bf16", [DTYPE_F16] = "f16"};
     cJSON_AddStringToObject(json, "compute_dtype", dtypes[plan->recipe.compute_dtype]);
     cJSON_AddStringToObject(json, "weight_dtype", dtypes[plan->recipe.weight_dtype]);
@@ -61,6 +64,7 @@ static void add_flags(const struct plan *plan, cJSON *json)
     cJSON_AddBoolToObject(json, "train_embedding", placement->train_embedding);
     cJSON_AddBoolToObject(json, "dora", plan->recipe.lora.use_dora);
     cJSON_AddBoolToObject(json, "dropout", plan->recipe.lora.lora_dropout > 0);
+    cJSON_AddBoolToObject(json, "thin", thin);
     cJSON_AddBoolToObject(json, "final_gradient", plan->graph->final_gradient);
     int first = 0;
     while (first < plan->recipe.model.num_hidden_layers && !plan->graph->kinds[plan->graph->kind_of[first]].trains)

@@ -40,9 +40,7 @@
 #include "dropout.h"
 //@ end
 #include "isa.h"
-//@ local thin = false
-//@ for _, l in ipairs(plan.loras) do thin = thin or l.thin end
-//@ if thin then
+//@ if plan.thin then
 #include "lora_thin.h"
 //@ end
 #include "matmul.h"

@@ -2,7 +2,7 @@
 //@ for _, l in ipairs(plan.loras) do
 //@   if l.thin then widest, largest = math.max(widest, l["in"]), math.max(largest, l.r) end
 //@ end
-//@ if largest > 0 then
+//@ if plan.thin then
 /* Adapters of a small rank r: their products, each with a side of r, on vectors of floats. They are too thin for the blocks and tiles of
  * matmul.h, which would be packed for a few operations each; here rows are read where they lie, and masks are drawn as bits beside them
  * instead of copies of x. Threads meet once in a forward pass and twice in a backward one.
