@@ -205,7 +205,7 @@ static bool show_sample(const struct session *session, const struct dataset *dat
     shown->trained = (int)data->sample[sample].trained;
     shown->place = dataset_place(data, sample);
     shown->text.length = 0;
-    if (session->tokenizer)
+    if (session->tokenizer && print != print_ids) /* which shows no text */
         tokenizer_decode_each(session->tokenizer, shown->ids, (size_t)shown->tokens, &shown->text, shown->end);
     print(session, shown);
     free(shown->place);
