@@ -94,6 +94,7 @@ static void add_product_backward(struct walk *w, struct product *product, int dx
     operand_value(w->graph, op, dy, ACCESS_READ);
     operand_text(op, "%s", weight);
     operand_text(op, "T");
+    operand_text(op, "s->tuned");
 }
 
 /* A value of one module's adapter: "q_proj_u", or its gradient "dq_proj_u". */

@@ -174,6 +174,7 @@ static void add_matmul(struct builder *b, struct product *product, int y, int x,
     if (product->residual)
         operand_value(b->graph, op, residual, ACCESS_READ);
     operand_text(op, "T");
+    operand_text(op, "s->tuned");
 }
 
 /* y += scaling B A dropout(x) for one module. */
@@ -332,6 +333,7 @@ static void build_head(struct plan *plan)
     operand_value(g, op, normed, ACCESS_READ);
     operand_text(op, "head_weight(s)");
     operand_text(op, "T");
+    operand_text(op, "s->tuned");
     add_lora(&b, SLOT_HEAD, logits, normed);
     g->forward_count = g->count;
 }

@@ -1,6 +1,7 @@
 #include "plan_json.h"
 #include "plan_json_parts.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 static cJSON *memory_json(const struct memory_totals *memory)
@@ -82,6 +83,17 @@ static void add_text(cJSON *json, const char *key, char *text)
     free(text);
 }
 
+/* FNV-1a (64 bits) of the plan's text, by which a program's files know whether they were made for it. */
+static void add_hash(cJSON *json)
+{
+    char *text = cJSON_PrintUnformatted(json);
+    uint64_t hash = 0xcbf29ce484222325;
+    for (const char *c = text; *c; c++)
+        hash = (hash ^ (unsigned char)*c) * 0x100000001b3;
+    cJSON_free(text);
+    add_text(json, "hash", format_text("%016" PRIx64, hash));
+}
+
 cJSON *plan_to_json(const struct plan *plan)
 {
     cJSON *json = cJSON_CreateObject();
@@ -111,5 +123,6 @@ cJSON *plan_to_json(const struct plan *plan)
         cJSON_AddItemToObject(json, "chat", cJSON_Duplicate(plan->recipe.chat, true));
     else
         cJSON_AddNullToObject(json, "chat");
+    add_hash(json);
     return json;
 }

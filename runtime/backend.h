@@ -8,6 +8,7 @@
 #define LORAC_BACKEND_H
 
 #include "error.h"
+#include "tuning.h"
 
 #include <stdint.h>
 
@@ -23,6 +24,8 @@ struct device_request {
     enum device_use use;
     bool with_adapters; /* false: the base model alone, lora_B and everything trained is left out of the computation */
     int threads;        /* OpenMP threads, at least 1 */
+    /* [tunable_count], ours: read as the device computes and, where watched, measured. NULL: first variants. */
+    struct tuned *tuned;
 };
 
 /* One micro-batch: segments (samples) laid end to end, no padding. */
@@ -89,6 +92,13 @@ struct backend {
     /* Checks every kernel against naive double precision, and its backward pass against finite differences; returns the number
      * of lines that failed. */
     int (*selftest)(int threads, selftest_report *report, void *context);
+
+    /* Tuning (tuning.h). describe names the device, its caches included; free() it. measure computes every operation that is watched
+     * on random numbers until it is measured; one that this program never computes for so many rows stays unmeasured. */
+    char *(*describe)(void);
+    const struct tunable *tunables;
+    int tunable_count;
+    void (*measure)(struct tuned *tuned, int threads);
 };
 
 /* One that this build left out: it has a name, is never usable, and does nothing else. */

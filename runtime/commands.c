@@ -94,6 +94,12 @@ static const struct option train_options[] = {
      .low = 0,
      .high = 2e9,
      .help = "keep the newest N checkpoints; 0: all"},
+    {.name = "tune",
+     .type = OPTION_CHOICE,
+     .choices = "auto|always|off",
+     .fallback = "auto",
+     .help = "use what is known of this machine's speed, and measure the rest while training; always: short operations "
+             "too; no result changes"},
 };
 
 #define SAMPLING                                                                                                       \
@@ -119,9 +125,16 @@ static const struct option train_options[] = {
         .name = "seed", .type = OPTION_INT, .low = 0, .high = 9.2e18, .fallback = "42", .help = "of the sampling"      \
     }
 
+#define TUNE                                                                                                           \
+    {                                                                                                                  \
+        .name = "tune", .type = OPTION_CHOICE, .choices = "auto|off", .fallback = "auto",                              \
+        .help = "use what is known of this machine's speed; no result changes"                                         \
+    }
+
 static const struct option generate_options[] = {
     MODEL,
     ADAPTER,
+    TUNE,
     {.name = "prompt", .type = OPTION_TEXT, .help = "a user's message, in the recipe's chat format"},
     {.name = "messages", .type = OPTION_PATH, .argument = "FILE", .help = "a conversation, a JSON array of messages"},
     {.name = "raw", .type = OPTION_TEXT, .help = "text to continue, with no chat format"},
@@ -134,15 +147,15 @@ static const struct option generate_options[] = {
 };
 
 static const struct option chat_options[] = {
-    MODEL,
-    ADAPTER,
-    {.name = "system", .type = OPTION_TEXT, .help = "system message; none given: the recipe's"},
+    MODEL,    ADAPTER,
+    TUNE,     {.name = "system", .type = OPTION_TEXT, .help = "system message; none given: the recipe's"},
     SAMPLING,
 };
 
 static const struct option eval_options[] = {
     MODEL,
     ADAPTER,
+    TUNE,
     {.name = "data", .type = OPTION_FILES, .required = true, .help = "data to evaluate on, .json or .jsonl"},
     MAX_SAMPLES,
     JSON("eval_loss, perplexity, token_accuracy and tokens as one JSON object"),
@@ -167,6 +180,11 @@ static const struct option preview_options[] = {
 
 static const struct option info_options[] = {
     JSON("everything as one JSON object"),
+};
+
+static const struct option tune_options[] = {
+    {.name = "output", .type = OPTION_PATH, .argument = "FILE", .help = "write it there, not where runs look for it"},
+    JSON("what is in the file, in place of the table"),
 };
 
 static const struct option init_model_options[] = {
@@ -221,6 +239,8 @@ const struct command commands[] = {
     {"info", "Tells the recipe, shapes, adapter placement, memory plan and cost.", WITH(info_options), command_info},
     {"selftest", "Checks every kernel of this program against its reference, on this machine.", NULL, 0,
      command_selftest},
+    {"tune", "Measures, on this machine, which variant of each kernel is the fastest, and keeps it for later runs.",
+     WITH(tune_options), command_tune},
     {"init-model", "Writes a randomly initialized model of this shape, for tests and benchmarks.",
      WITH(init_model_options), command_init_model},
 };

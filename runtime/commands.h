@@ -15,7 +15,7 @@
 command_function command_train, command_eval, command_generate, command_chat, command_preview;
 
 /* storage side */
-command_function command_merge, command_init_model, command_info, command_selftest;
+command_function command_merge, command_init_model, command_info, command_selftest, command_tune;
 
 extern const struct command commands[];
 extern const int command_total;

@@ -2,7 +2,9 @@
 #include "commands.h"
 #include "footprint.h"
 #include "json_file.h"
+#include "machine.h"
 #include "threads.h"
+#include "tuning.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -140,6 +142,35 @@ static cJSON *threads_json(const struct thread_choice *choice)
     return json;
 }
 
+/* What is known of this machine's speed with the instruction set and the threads that a run would have; NULL: nothing is tuned. */
+static struct tuning *known_tuning(const struct options *options, int threads)
+{
+    struct error err;
+    const struct backend *backend = backend_choose(options, &err);
+    if (!backend || backend->tunable_count == 0)
+        return NULL;
+    struct tuning *tuning = tuning_new(options_program(options), backend, threads);
+    char *path = tuning_path(tuning);
+    if (path)
+        (void)tuning_read(tuning, path, &err);
+    free(path);
+    return tuning;
+}
+
+static void add_tuning(cJSON *json, const struct options *options, int threads)
+{
+    struct tuning *tuning = known_tuning(options, threads);
+    if (!tuning)
+        return;
+    char *path = tuning_path(tuning);
+    cJSON *part = cJSON_AddObjectToObject(json, "tuning");
+    cJSON_AddItemToObject(part, "file", path ? cJSON_CreateString(path) : cJSON_CreateNull());
+    cJSON_AddNumberToObject(part, "operations", tuning->backend->tunable_count);
+    cJSON_AddNumberToObject(part, "measured", tuning_measured(tuning));
+    free(path);
+    tuning_free(tuning);
+}
+
 static void print_json(const struct options *options)
 {
     const struct program *program = options_program(options);
@@ -160,6 +191,7 @@ static void print_json(const struct options *options)
     cJSON_AddItemToObject(json, "cost", cost_json(&program->cost));
     cJSON_AddItemToObject(json, "usable_instruction_sets", backends_json(program));
     cJSON_AddItemToObject(json, "threads", threads_json(&choice));
+    add_tuning(json, options, choice.threads);
     char *text = json_print(json);
     fputs(text, stdout);
     free(text);
@@ -280,6 +312,24 @@ static void print_machine(const struct program *program, const struct thread_cho
     printf("\nthreads: %d, %s\n", choice->threads, choice->reason);
 }
 
+static void print_tuning(const struct options *options, int threads)
+{
+    struct tuning *tuning = known_tuning(options, threads);
+    if (!tuning)
+        return;
+    const int measured = tuning_measured(tuning);
+    char *path = tuning_path(tuning);
+    printf("tuning, %s on %d thread%s: ", tuning->backend->name, threads, threads == 1 ? "" : "s");
+    if (!path)
+        printf("no place for its file, neither XDG_CACHE_HOME nor HOME is an absolute path\n");
+    else if (measured == 0)
+        printf("none yet; `%s tune` writes %s\n", options_program(options)->name, path);
+    else
+        printf("%d of %d operations measured, in %s\n", measured, tuning->backend->tunable_count, path);
+    free(path);
+    tuning_free(tuning);
+}
+
 static void print_human(const struct options *options)
 {
     const struct program *program = options_program(options);
@@ -298,6 +348,7 @@ static void print_human(const struct options *options)
     printf("  %-22s %9lld\n", "trained parameters", cost->trained_parameters);
     printf("  %-22s %9lld\n", "frozen parameters", cost->frozen_parameters);
     print_machine(program, &choice);
+    print_tuning(options, choice.threads);
 }
 
 int command_info(const struct options *options, struct error *err)

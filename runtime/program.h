@@ -108,6 +108,7 @@ struct program {
     struct lora_config lora;
     const char *adapter_config; /* adapter_config.json as PEFT writes it, base_model_name_or_path null */
     const char *placement;      /* the table of --dump=placement, for info */
+    const char *plan_hash;      /* of all that the generator knows: 16 hexadecimal digits */
     struct train_config train;
     int max_context;                /* inference.max_context: capacity of the KV cache in tokens */
     const struct chat_format *chat; /* NULL: the recipe has none */

@@ -193,6 +193,7 @@ static int run(struct training *training, struct error *err)
         .eval_data = training->eval_data.samples > 0 ? &training->eval_data : NULL,
         .output = training->output,
         .model = session->model,
+        .tuning = session->tuning,
         .resume = training->resume,
     };
     enum train_end end = TRAIN_FAILED;
@@ -201,6 +202,7 @@ static int run(struct training *training, struct error *err)
         training->began = seconds_now();
         interrupt_watch_once(isatty(STDERR_FILENO) ? "\r\033[K" INTERRUPTING : INTERRUPTING);
         end = trainer_run(&trainer, &training->state, err);
+        session_keep_tuning(session);
     }
     if (end == TRAIN_INTERRUPTED)
         return end_interrupted(training, err);

@@ -276,6 +276,8 @@ static bool after_step(struct run *run, const struct step_result *result, struct
     long long step = run->state->step, last = run->state->max_steps;
     progress_step(&run->progress, step, result->loss,
                   result->seconds > 0 ? (double)result->tokens / result->seconds : 0);
+    if (run->trainer->tuning) /* not in the first step, which touches memory for the first time */
+        tuning_watch(run->trainer->tuning);
     if (config->logging_steps > 0 && step % config->logging_steps == 0 && !log_step(run, result, err))
         return false;
     run->state->evaluation_due = run->trainer->eval_data && (is_due(step, last, config->eval_steps) || step == last);

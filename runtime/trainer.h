@@ -13,6 +13,7 @@
 #include "dataset.h"
 #include "lr_schedule.h"
 #include "trainer_state.h"
+#include "tuning.h"
 
 struct trainer {
     const struct program *program;
@@ -23,6 +24,7 @@ struct trainer {
     const struct dataset *eval_data; /* NULL: none */
     const char *output;              /* the run's directory, which exists */
     const char *model;               /* as the user named it, for adapter_config.json */
+    struct tuning *tuning;           /* what the device is to measure, from the second step on; NULL: nothing */
     bool resume;                     /* continue from the newest checkpoint in output */
 };
 

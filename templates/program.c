@@ -214,6 +214,7 @@ const struct program program = {
     },
     .adapter_config = adapter_config,
     .placement = placement,
+    .plan_hash = "$(plan.hash)",
     .train = {
         .per_device_train_batch_size = $(t.per_device_train_batch_size),
         .max_length = MAX_LENGTH,

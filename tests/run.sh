@@ -10,7 +10,7 @@
 #   program    tests/program/*_test.sh: the built programs, run as users run them
 #   generated  generated/tiny is what lorac makes of recipes/tiny.lua, byte for byte
 #   style      clang-format and clang-tidy
-#   sanitize   the unit tests, and a tiny recipe's whole life, with address and undefined-behaviour sanitizers
+#   sanitize   the unit tests, a tiny recipe's whole life and tuning, with address and undefined-behaviour sanitizers
 set -u
 cd "$(dirname "$0")/.."
 export root=$PWD
@@ -97,7 +97,7 @@ part_sanitize() {
     built "unit tests are built with sanitizers" "${make_it[@]}" unit_tests || return
     unit_programs build/sanitize | report
     built "tiny is built with sanitizers" "${make_it[@]}" compile name=tiny build/sanitize/lorac || return
-    programs=$root/build/sanitize bash tests/program/runner.sh tests/program/whole_life_test.sh | report
+    programs=$root/build/sanitize bash tests/program/runner.sh tests/program/{whole_life,tune}_test.sh | report
 }
 
 for part in ${*:-unit train program generated style sanitize}; do

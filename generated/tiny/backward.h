@@ -36,11 +36,11 @@ static void lowest_layer_bwd(struct device *s, int layer)
     float *dq_proj_u = s->scratch + (size_t)MAX_TOKENS * LOWEST_DQ_PROJ_U_AT;
     float *dv_proj_u = s->scratch + (size_t)MAX_TOKENS * LOWEST_DV_PROJ_U_AT;
 
-    matmul_down_proj_bwd(dact, dx, w->down_proj, T);
+    matmul_down_proj_bwd(dact, dx, w->down_proj, T, s->tuned);
     swiglu_bwd(dgate_up, dact, gate_up, T);
-    matmul_gate_up_proj_bwd(dmid_normed, dgate_up, w->gate_up_proj, T);
+    matmul_gate_up_proj_bwd(dmid_normed, dgate_up, w->gate_up_proj, T, s->tuned);
     rmsnorm_bwd(dx, dmid_normed, mid, mid_rstd, w->post_attention_layernorm, T);
-    matmul_o_proj_bwd(dattended, dx, w->o_proj, T);
+    matmul_o_proj_bwd(dattended, dx, w->o_proj, T, s->tuned);
     attention_qv_bwd(dqkv, delta, dattended, attended, lse, qkv, s->segments, 0);
     rope_q_bwd(dqkv, s->position, s->rope_cos, s->rope_sin, T);
     lora_q_proj_r8_lowest_bwd(g->q_proj_A, g->q_proj_B, dqkv, QKV, q_proj_u, normed, a->q_proj_B, dq_proj_u, T);
@@ -78,14 +78,14 @@ static void adapted_layer_bwd(struct device *s, int layer)
     float *dq_proj_u = s->scratch + (size_t)MAX_TOKENS * ADAPTED_DQ_PROJ_U_AT;
     float *dv_proj_u = s->scratch + (size_t)MAX_TOKENS * ADAPTED_DV_PROJ_U_AT;
 
-    matmul_down_proj_bwd(dact, dx, w->down_proj, T);
+    matmul_down_proj_bwd(dact, dx, w->down_proj, T, s->tuned);
     swiglu_bwd(dgate_up, dact, gate_up, T);
-    matmul_gate_up_proj_bwd(dmid_normed, dgate_up, w->gate_up_proj, T);
+    matmul_gate_up_proj_bwd(dmid_normed, dgate_up, w->gate_up_proj, T, s->tuned);
     rmsnorm_bwd(dx, dmid_normed, mid, mid_rstd, w->post_attention_layernorm, T);
-    matmul_o_proj_bwd(dattended, dx, w->o_proj, T);
+    matmul_o_proj_bwd(dattended, dx, w->o_proj, T, s->tuned);
     attention_bwd(dqkv, delta, dattended, attended, lse, qkv, s->segments, 0);
     rope_bwd(dqkv, s->position, s->rope_cos, s->rope_sin, T);
-    matmul_qkv_proj_bwd(dnormed, dqkv, w->qkv_proj, T);
+    matmul_qkv_proj_bwd(dnormed, dqkv, w->qkv_proj, T, s->tuned);
     lora_q_proj_r8_bwd(dnormed, g->q_proj_A, g->q_proj_B, dqkv, QKV, q_proj_u, normed, a->q_proj_A, a->q_proj_B,
                        dq_proj_u, T);
     lora_v_proj_r8_bwd(dnormed, g->v_proj_A, g->v_proj_B, dqkv + V_OFFSET, QKV, v_proj_u, normed, a->v_proj_A,

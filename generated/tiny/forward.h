@@ -26,14 +26,14 @@ static void frozen_layer_fwd(struct device *s, int layer)
     float *act = s->scratch + (size_t)MAX_TOKENS * FROZEN_ACT_AT;
 
     rmsnorm_fwd(normed, NULL, x, w->input_layernorm, T);
-    matmul_qkv_proj_fwd(qkv, normed, w->qkv_proj, T);
+    matmul_qkv_proj_fwd(qkv, normed, w->qkv_proj, T, s->tuned);
     rope_fwd(qkv, s->position, s->rope_cos, s->rope_sin, T);
     attention_fwd(attended, NULL, qkv, s->segments, 0);
-    matmul_o_proj_fwd(mid, attended, w->o_proj, x, T);
+    matmul_o_proj_fwd(mid, attended, w->o_proj, x, T, s->tuned);
     rmsnorm_fwd(mid_normed, NULL, mid, w->post_attention_layernorm, T);
-    matmul_gate_up_proj_fwd(gate_up, mid_normed, w->gate_up_proj, T);
+    matmul_gate_up_proj_fwd(gate_up, mid_normed, w->gate_up_proj, T, s->tuned);
     swiglu_fwd(act, gate_up, T);
-    matmul_down_proj_fwd(out, act, w->down_proj, mid, T);
+    matmul_down_proj_fwd(out, act, w->down_proj, mid, T, s->tuned);
 }
 
 /* 113 kFLOP per token. */
@@ -58,18 +58,18 @@ static void lowest_layer_fwd(struct device *s, int layer)
     float *lse = keep->lse;
 
     rmsnorm_fwd(normed, NULL, x, w->input_layernorm, T);
-    matmul_qkv_proj_fwd(qkv, normed, w->qkv_proj, T);
+    matmul_qkv_proj_fwd(qkv, normed, w->qkv_proj, T, s->tuned);
     if (s->with_adapters) {
         lora_q_proj_r8_fwd(qkv, QKV, q_proj_u, normed, a->q_proj_A, a->q_proj_B, T);
         lora_v_proj_r8_fwd(qkv + V_OFFSET, QKV, v_proj_u, normed, a->v_proj_A, a->v_proj_B, T);
     }
     rope_fwd(qkv, s->position, s->rope_cos, s->rope_sin, T);
     attention_fwd(attended, lse, qkv, s->segments, 0);
-    matmul_o_proj_fwd(mid, attended, w->o_proj, x, T);
+    matmul_o_proj_fwd(mid, attended, w->o_proj, x, T, s->tuned);
     rmsnorm_fwd(mid_normed, mid_rstd, mid, w->post_attention_layernorm, T);
-    matmul_gate_up_proj_fwd(gate_up, mid_normed, w->gate_up_proj, T);
+    matmul_gate_up_proj_fwd(gate_up, mid_normed, w->gate_up_proj, T, s->tuned);
     swiglu_fwd(act, gate_up, T);
-    matmul_down_proj_fwd(out, act, w->down_proj, mid, T);
+    matmul_down_proj_fwd(out, act, w->down_proj, mid, T, s->tuned);
 }
 
 /* 113 kFLOP per token. */
@@ -95,18 +95,18 @@ static void adapted_layer_fwd(struct device *s, int layer)
     float *lse = keep->lse;
 
     rmsnorm_fwd(normed, rstd, x, w->input_layernorm, T);
-    matmul_qkv_proj_fwd(qkv, normed, w->qkv_proj, T);
+    matmul_qkv_proj_fwd(qkv, normed, w->qkv_proj, T, s->tuned);
     if (s->with_adapters) {
         lora_q_proj_r8_fwd(qkv, QKV, q_proj_u, normed, a->q_proj_A, a->q_proj_B, T);
         lora_v_proj_r8_fwd(qkv + V_OFFSET, QKV, v_proj_u, normed, a->v_proj_A, a->v_proj_B, T);
     }
     rope_fwd(qkv, s->position, s->rope_cos, s->rope_sin, T);
     attention_fwd(attended, lse, qkv, s->segments, 0);
-    matmul_o_proj_fwd(mid, attended, w->o_proj, x, T);
+    matmul_o_proj_fwd(mid, attended, w->o_proj, x, T, s->tuned);
     rmsnorm_fwd(mid_normed, mid_rstd, mid, w->post_attention_layernorm, T);
-    matmul_gate_up_proj_fwd(gate_up, mid_normed, w->gate_up_proj, T);
+    matmul_gate_up_proj_fwd(gate_up, mid_normed, w->gate_up_proj, T, s->tuned);
     swiglu_fwd(act, gate_up, T);
-    matmul_down_proj_fwd(out, act, w->down_proj, mid, T);
+    matmul_down_proj_fwd(out, act, w->down_proj, mid, T, s->tuned);
 }
 
 /* From token ids to what leaves the last layer. */

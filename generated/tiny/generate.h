@@ -7,36 +7,38 @@
 
 #include "state.h"
 
-static void matmul_qkv_proj_extend(float *y, const float *x, const weight_t *w, int T)
+static void matmul_qkv_proj_extend(float *y, const float *x, const weight_t *w, int T, struct tuned *tuned)
 {
     if (T <= DECODE_ROWS)
         matmul_qkv_proj_decode(y, x, w, T);
     else
-        matmul_qkv_proj_fwd(y, x, w, T);
+        matmul_qkv_proj_fwd(y, x, w, T, tuned);
 }
 
-static void matmul_o_proj_extend(float *y, const float *x, const weight_t *w, const float *residual, int T)
+static void matmul_o_proj_extend(float *y, const float *x, const weight_t *w, const float *residual, int T,
+                                 struct tuned *tuned)
 {
     if (T <= DECODE_ROWS)
         matmul_o_proj_decode(y, x, w, residual, T);
     else
-        matmul_o_proj_fwd(y, x, w, residual, T);
+        matmul_o_proj_fwd(y, x, w, residual, T, tuned);
 }
 
-static void matmul_gate_up_proj_extend(float *y, const float *x, const weight_t *w, int T)
+static void matmul_gate_up_proj_extend(float *y, const float *x, const weight_t *w, int T, struct tuned *tuned)
 {
     if (T <= DECODE_ROWS)
         matmul_gate_up_proj_decode(y, x, w, T);
     else
-        matmul_gate_up_proj_fwd(y, x, w, T);
+        matmul_gate_up_proj_fwd(y, x, w, T, tuned);
 }
 
-static void matmul_down_proj_extend(float *y, const float *x, const weight_t *w, const float *residual, int T)
+static void matmul_down_proj_extend(float *y, const float *x, const weight_t *w, const float *residual, int T,
+                                    struct tuned *tuned)
 {
     if (T <= DECODE_ROWS)
         matmul_down_proj_decode(y, x, w, residual, T);
     else
-        matmul_down_proj_fwd(y, x, w, residual, T);
+        matmul_down_proj_fwd(y, x, w, residual, T, tuned);
 }
 
 static void lora_q_proj_r8_extend(float *y, int ldy, float *u, const float *x, const float *a, const float *bt, int T)
@@ -72,14 +74,14 @@ static void plain_layer_extend(struct device *s, int layer)
     float *act = s->scratch + (size_t)PROMPT_ROWS * EXTEND_PLAIN_ACT_AT;
 
     rmsnorm_fwd(normed, NULL, x, w->input_layernorm, T);
-    matmul_qkv_proj_extend(qkv, normed, w->qkv_proj, T);
+    matmul_qkv_proj_extend(qkv, normed, w->qkv_proj, T, s->tuned);
     rope_fwd(qkv, s->position, s->rope_cos, s->rope_sin, T);
     attention_extend(attended, s->k_cache[layer], s->v_cache[layer], qkv, s->length, T, 0);
-    matmul_o_proj_extend(mid, attended, w->o_proj, x, T);
+    matmul_o_proj_extend(mid, attended, w->o_proj, x, T, s->tuned);
     rmsnorm_fwd(mid_normed, NULL, mid, w->post_attention_layernorm, T);
-    matmul_gate_up_proj_extend(gate_up, mid_normed, w->gate_up_proj, T);
+    matmul_gate_up_proj_extend(gate_up, mid_normed, w->gate_up_proj, T, s->tuned);
     swiglu_fwd(act, gate_up, T);
-    matmul_down_proj_extend(out, act, w->down_proj, mid, T);
+    matmul_down_proj_extend(out, act, w->down_proj, mid, T, s->tuned);
 }
 
 static void adapted_layer_extend(struct device *s, int layer)
@@ -100,18 +102,18 @@ static void adapted_layer_extend(struct device *s, int layer)
     float *v_proj_u = s->scratch + (size_t)PROMPT_ROWS * EXTEND_ADAPTED_V_PROJ_U_AT;
 
     rmsnorm_fwd(normed, NULL, x, w->input_layernorm, T);
-    matmul_qkv_proj_extend(qkv, normed, w->qkv_proj, T);
+    matmul_qkv_proj_extend(qkv, normed, w->qkv_proj, T, s->tuned);
     if (s->with_adapters) {
         lora_q_proj_r8_extend(qkv, QKV, q_proj_u, normed, a->q_proj_A, a->q_proj_B, T);
         lora_v_proj_r8_extend(qkv + V_OFFSET, QKV, v_proj_u, normed, a->v_proj_A, a->v_proj_B, T);
     }
     rope_fwd(qkv, s->position, s->rope_cos, s->rope_sin, T);
     attention_extend(attended, s->k_cache[layer], s->v_cache[layer], qkv, s->length, T, 0);
-    matmul_o_proj_extend(mid, attended, w->o_proj, x, T);
+    matmul_o_proj_extend(mid, attended, w->o_proj, x, T, s->tuned);
     rmsnorm_fwd(mid_normed, NULL, mid, w->post_attention_layernorm, T);
-    matmul_gate_up_proj_extend(gate_up, mid_normed, w->gate_up_proj, T);
+    matmul_gate_up_proj_extend(gate_up, mid_normed, w->gate_up_proj, T, s->tuned);
     swiglu_fwd(act, gate_up, T);
-    matmul_down_proj_extend(out, act, w->down_proj, mid, T);
+    matmul_down_proj_extend(out, act, w->down_proj, mid, T, s->tuned);
 }
 
 /* The logits [VOCAB] behind the last of the T tokens. */

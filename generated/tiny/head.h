@@ -30,9 +30,9 @@ static void head_train(struct device *s)
         const int32_t *rows = s->row + first;
         gather_rows(x, s->input[LAYERS], rows, T);
         rmsnorm_fwd(normed, rstd, x, s->weights->norm, T);
-        matmul_lm_head_fwd(logits, normed, head_weight(s), T);
+        matmul_lm_head_fwd(logits, normed, head_weight(s), T, s->tuned);
         cross_entropy_fwd_bwd(s->row_loss + first, logits, s->row_label + first, s->scale, T);
-        matmul_lm_head_bwd(dnormed, logits, head_weight(s), T);
+        matmul_lm_head_bwd(dnormed, logits, head_weight(s), T, s->tuned);
         clear_rows(drow, T);
         rmsnorm_bwd(drow, dnormed, x, rstd, s->weights->norm, T);
         scatter_rows(s->dx, drow, rows, T);
@@ -52,7 +52,7 @@ static void head_evaluate(struct device *s)
         const int32_t *rows = s->row + first;
         gather_rows(x, s->input[LAYERS], rows, T);
         rmsnorm_fwd(normed, rstd, x, s->weights->norm, T);
-        matmul_lm_head_fwd(logits, normed, head_weight(s), T);
+        matmul_lm_head_fwd(logits, normed, head_weight(s), T, s->tuned);
         cross_entropy_fwd(s->row_loss + first, s->row_best + first, logits, s->row_label + first, T);
     }
 }

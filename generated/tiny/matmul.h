@@ -16,6 +16,7 @@
 #include "decode.h"
 #include "product.h"
 #include "tile_fma.h"
+#include "tuned.h"
 
 /* The forms that there are, each compiled once for all sizes: what is fixed are the ways through packing. */
 NOINLINE void matmul_nt_floats(struct product p)
@@ -37,42 +38,64 @@ NOINLINE void matmul_tn_floats(struct product p)
 }
 
 /* C [M][N] = alpha A [M][K] B^T (+ bias) (+ residual), B [N][K]. */
-ALWAYS_INLINE void matmul_nt(struct result c, struct operand a, struct operand b, int M, int N, int K, float alpha,
-                             bool accumulate, const float *bias, const float *residual)
+ALWAYS_INLINE void matmul_nt_cut(struct result c, struct operand a, struct operand b, int M, int N, int K, float alpha,
+                                 bool accumulate, const float *bias, const float *residual, struct cut cut)
 {
-    const struct product p = {c, a, b, M, N, K, 0, alpha, accumulate, bias, residual};
+    const struct product p = {c, a, b, M, N, K, 0, alpha, accumulate, bias, residual, cut};
     matmul_nt_floats(p);
 }
 
+/* The same, cut as it always is. */
+ALWAYS_INLINE void matmul_nt(struct result c, struct operand a, struct operand b, int M, int N, int K, float alpha,
+                             bool accumulate, const float *bias, const float *residual)
+{
+    matmul_nt_cut(c, a, b, M, N, K, alpha, accumulate, bias, residual, CUTS[0]);
+}
+
 /* C [M][N] = alpha A [M][K] B, B [K][N]. */
+ALWAYS_INLINE void matmul_nn_cut(struct result c, struct operand a, struct operand b, int M, int N, int K, float alpha,
+                                 bool accumulate, struct cut cut)
+{
+    const struct product p = {c, a, b, M, N, K, 0, alpha, accumulate, NULL, NULL, cut};
+    matmul_nn_floats(p);
+}
+
+/* The same, cut as it always is. */
 ALWAYS_INLINE void matmul_nn(struct result c, struct operand a, struct operand b, int M, int N, int K, float alpha,
                              bool accumulate)
 {
-    const struct product p = {c, a, b, M, N, K, 0, alpha, accumulate, NULL, NULL};
-    matmul_nn_floats(p);
+    matmul_nn_cut(c, a, b, M, N, K, alpha, accumulate, CUTS[0]);
 }
 
 /* C [M][N] = alpha A^T B, A [K][M], B [K][N]: a sum over K tokens, in blocks of one depth whatever their number. */
 ALWAYS_INLINE void matmul_tn(struct result c, struct operand a, struct operand b, int M, int N, int K, float alpha,
                              bool accumulate)
 {
-    const struct product p = {c, a, b, M, N, K, 0, alpha, accumulate, NULL, NULL};
+    const struct product p = {c, a, b, M, N, K, 0, alpha, accumulate, NULL, NULL, CUTS[0]};
     matmul_tn_floats(p);
 }
 
 /* ---- this model's products ---- */
 
+/* `tuned` says how they are cut and is told how long they take (tuned.h); NULL: as always, nothing. */
+
 /* y [T][QKV] = x [T][HIDDEN] W^T, W [QKV][HIDDEN]; 16,384 FLOP
  * and 768 bytes a token beside W's 32,768: bound by arithmetic from some tens of tokens on, by reading W below. */
-NOINLINE void matmul_qkv_proj_fwd(float *y, const float *x, const weight_t *w, int T)
+NOINLINE void matmul_qkv_proj_fwd(float *y, const float *x, const weight_t *w, int T, struct tuned *tuned)
 {
-    matmul_nt(to_floats(y, QKV), floats(x, HIDDEN), stored(w, HIDDEN), T, QKV, HIDDEN, 1, false, NULL, NULL);
+    const struct turn turn = turn_begin(tuned, QKV_PROJ_FWD, T);
+    matmul_nt_cut(to_floats(y, QKV), floats(x, HIDDEN), stored(w, HIDDEN), T, QKV, HIDDEN, 1, false, NULL, NULL,
+                  CUTS[turn.variant]);
+    turn_end(turn);
 }
 
 /* dx [T][HIDDEN] = dy [T][QKV] W; FLOP and bytes are those of y. */
-NOINLINE void matmul_qkv_proj_bwd(float *dx, const float *dy, const weight_t *w, int T)
+NOINLINE void matmul_qkv_proj_bwd(float *dx, const float *dy, const weight_t *w, int T, struct tuned *tuned)
 {
-    matmul_nn(to_floats(dx, HIDDEN), floats(dy, QKV), stored(w, HIDDEN), T, HIDDEN, QKV, 1, false);
+    const struct turn turn = turn_begin(tuned, QKV_PROJ_BWD, T);
+    matmul_nn_cut(to_floats(dx, HIDDEN), floats(dy, QKV), stored(w, HIDDEN), T, HIDDEN, QKV, 1, false,
+                  CUTS[turn.variant]);
+    turn_end(turn);
 }
 
 /* y [M][QKV] = x [M][HIDDEN] W^T for M from 1 to DECODE_ROWS rows: reads W once, bound by that. */
@@ -83,16 +106,22 @@ static void matmul_qkv_proj_decode(float *y, const float *x, const weight_t *w, 
 
 /* y [T][HIDDEN] = x [T][Q_WIDTH] W^T + residual, W [HIDDEN][Q_WIDTH]; 8,192 FLOP
  * and 512 bytes a token beside W's 16,384: bound by arithmetic from some tens of tokens on, by reading W below. */
-NOINLINE void matmul_o_proj_fwd(float *y, const float *x, const weight_t *w, const float *residual, int T)
+NOINLINE void matmul_o_proj_fwd(float *y, const float *x, const weight_t *w, const float *residual, int T,
+                                struct tuned *tuned)
 {
-    matmul_nt(to_floats(y, HIDDEN), floats(x, Q_WIDTH), stored(w, Q_WIDTH), T, HIDDEN, Q_WIDTH, 1, false, NULL,
-              residual);
+    const struct turn turn = turn_begin(tuned, O_PROJ_FWD, T);
+    matmul_nt_cut(to_floats(y, HIDDEN), floats(x, Q_WIDTH), stored(w, Q_WIDTH), T, HIDDEN, Q_WIDTH, 1, false, NULL,
+                  residual, CUTS[turn.variant]);
+    turn_end(turn);
 }
 
 /* dx [T][Q_WIDTH] = dy [T][HIDDEN] W; FLOP and bytes are those of y. */
-NOINLINE void matmul_o_proj_bwd(float *dx, const float *dy, const weight_t *w, int T)
+NOINLINE void matmul_o_proj_bwd(float *dx, const float *dy, const weight_t *w, int T, struct tuned *tuned)
 {
-    matmul_nn(to_floats(dx, Q_WIDTH), floats(dy, HIDDEN), stored(w, Q_WIDTH), T, Q_WIDTH, HIDDEN, 1, false);
+    const struct turn turn = turn_begin(tuned, O_PROJ_BWD, T);
+    matmul_nn_cut(to_floats(dx, Q_WIDTH), floats(dy, HIDDEN), stored(w, Q_WIDTH), T, Q_WIDTH, HIDDEN, 1, false,
+                  CUTS[turn.variant]);
+    turn_end(turn);
 }
 
 /* y [M][HIDDEN] = x [M][Q_WIDTH] W^T + residual for M from 1 to DECODE_ROWS rows: reads W once, bound by that. */
@@ -103,15 +132,21 @@ static void matmul_o_proj_decode(float *y, const float *x, const weight_t *w, co
 
 /* y [T][GATE_UP] = x [T][HIDDEN] W^T, W [GATE_UP][HIDDEN]; 44,032 FLOP
  * and 1,632 bytes a token beside W's 88,064: bound by arithmetic from some tens of tokens on, by reading W below. */
-NOINLINE void matmul_gate_up_proj_fwd(float *y, const float *x, const weight_t *w, int T)
+NOINLINE void matmul_gate_up_proj_fwd(float *y, const float *x, const weight_t *w, int T, struct tuned *tuned)
 {
-    matmul_nt(to_floats(y, GATE_UP), floats(x, HIDDEN), stored(w, HIDDEN), T, GATE_UP, HIDDEN, 1, false, NULL, NULL);
+    const struct turn turn = turn_begin(tuned, GATE_UP_PROJ_FWD, T);
+    matmul_nt_cut(to_floats(y, GATE_UP), floats(x, HIDDEN), stored(w, HIDDEN), T, GATE_UP, HIDDEN, 1, false, NULL, NULL,
+                  CUTS[turn.variant]);
+    turn_end(turn);
 }
 
 /* dx [T][HIDDEN] = dy [T][GATE_UP] W; FLOP and bytes are those of y. */
-NOINLINE void matmul_gate_up_proj_bwd(float *dx, const float *dy, const weight_t *w, int T)
+NOINLINE void matmul_gate_up_proj_bwd(float *dx, const float *dy, const weight_t *w, int T, struct tuned *tuned)
 {
-    matmul_nn(to_floats(dx, HIDDEN), floats(dy, GATE_UP), stored(w, HIDDEN), T, HIDDEN, GATE_UP, 1, false);
+    const struct turn turn = turn_begin(tuned, GATE_UP_PROJ_BWD, T);
+    matmul_nn_cut(to_floats(dx, HIDDEN), floats(dy, GATE_UP), stored(w, HIDDEN), T, HIDDEN, GATE_UP, 1, false,
+                  CUTS[turn.variant]);
+    turn_end(turn);
 }
 
 /* y [M][GATE_UP] = x [M][HIDDEN] W^T for M from 1 to DECODE_ROWS rows: reads W once, bound by that. */
@@ -122,17 +157,22 @@ static void matmul_gate_up_proj_decode(float *y, const float *x, const weight_t 
 
 /* y [T][HIDDEN] = x [T][INTERMEDIATE] W^T + residual, W [HIDDEN][INTERMEDIATE]; 22,016 FLOP
  * and 944 bytes a token beside W's 44,032: bound by arithmetic from some tens of tokens on, by reading W below. */
-NOINLINE void matmul_down_proj_fwd(float *y, const float *x, const weight_t *w, const float *residual, int T)
+NOINLINE void matmul_down_proj_fwd(float *y, const float *x, const weight_t *w, const float *residual, int T,
+                                   struct tuned *tuned)
 {
-    matmul_nt(to_floats(y, HIDDEN), floats(x, INTERMEDIATE), stored(w, INTERMEDIATE), T, HIDDEN, INTERMEDIATE, 1, false,
-              NULL, residual);
+    const struct turn turn = turn_begin(tuned, DOWN_PROJ_FWD, T);
+    matmul_nt_cut(to_floats(y, HIDDEN), floats(x, INTERMEDIATE), stored(w, INTERMEDIATE), T, HIDDEN, INTERMEDIATE, 1,
+                  false, NULL, residual, CUTS[turn.variant]);
+    turn_end(turn);
 }
 
 /* dx [T][INTERMEDIATE] = dy [T][HIDDEN] W; FLOP and bytes are those of y. */
-NOINLINE void matmul_down_proj_bwd(float *dx, const float *dy, const weight_t *w, int T)
+NOINLINE void matmul_down_proj_bwd(float *dx, const float *dy, const weight_t *w, int T, struct tuned *tuned)
 {
-    matmul_nn(to_floats(dx, INTERMEDIATE), floats(dy, HIDDEN), stored(w, INTERMEDIATE), T, INTERMEDIATE, HIDDEN, 1,
-              false);
+    const struct turn turn = turn_begin(tuned, DOWN_PROJ_BWD, T);
+    matmul_nn_cut(to_floats(dx, INTERMEDIATE), floats(dy, HIDDEN), stored(w, INTERMEDIATE), T, INTERMEDIATE, HIDDEN, 1,
+                  false, CUTS[turn.variant]);
+    turn_end(turn);
 }
 
 /* y [M][HIDDEN] = x [M][INTERMEDIATE] W^T + residual for M from 1 to DECODE_ROWS rows: reads W once, bound by that. */
@@ -143,15 +183,21 @@ static void matmul_down_proj_decode(float *y, const float *x, const weight_t *w,
 
 /* y [T][VOCAB] = x [T][HIDDEN] W^T, W [VOCAB][HIDDEN]; 65,536 FLOP
  * and 2,304 bytes a token beside W's 131,072: bound by arithmetic from some tens of tokens on, by reading W below. */
-NOINLINE void matmul_lm_head_fwd(float *y, const float *x, const weight_t *w, int T)
+NOINLINE void matmul_lm_head_fwd(float *y, const float *x, const weight_t *w, int T, struct tuned *tuned)
 {
-    matmul_nt(to_floats(y, VOCAB), floats(x, HIDDEN), stored(w, HIDDEN), T, VOCAB, HIDDEN, 1, false, NULL, NULL);
+    const struct turn turn = turn_begin(tuned, LM_HEAD_FWD, T);
+    matmul_nt_cut(to_floats(y, VOCAB), floats(x, HIDDEN), stored(w, HIDDEN), T, VOCAB, HIDDEN, 1, false, NULL, NULL,
+                  CUTS[turn.variant]);
+    turn_end(turn);
 }
 
 /* dx [T][HIDDEN] = dy [T][VOCAB] W; FLOP and bytes are those of y. */
-NOINLINE void matmul_lm_head_bwd(float *dx, const float *dy, const weight_t *w, int T)
+NOINLINE void matmul_lm_head_bwd(float *dx, const float *dy, const weight_t *w, int T, struct tuned *tuned)
 {
-    matmul_nn(to_floats(dx, HIDDEN), floats(dy, VOCAB), stored(w, HIDDEN), T, HIDDEN, VOCAB, 1, false);
+    const struct turn turn = turn_begin(tuned, LM_HEAD_BWD, T);
+    matmul_nn_cut(to_floats(dx, HIDDEN), floats(dy, VOCAB), stored(w, HIDDEN), T, HIDDEN, VOCAB, 1, false,
+                  CUTS[turn.variant]);
+    turn_end(turn);
 }
 
 /* y [M][VOCAB] = x [M][HIDDEN] W^T for M from 1 to DECODE_ROWS rows: reads W once, bound by that. */

@@ -117,23 +117,30 @@ static void check_nn(struct selftest *s, const char *kernel, const float *found,
     selftest_free(all, 4);
 }
 
+static void selftest_choose(struct tuned tuned[TUNED_OPERATIONS * ROW_CLASSES], int variant)
+{
+    for (int i = 0; i < TUNED_OPERATIONS * ROW_CLASSES; i++)
+        tuned[i].chosen = variant;
+}
+
 struct matmul_qkv_proj_case {
     const weight_t *w;
     float *x, *dy, *y, *dx;
+    struct tuned tuned[TUNED_OPERATIONS * ROW_CLASSES];
 };
 
 /* T rows from row `first` on. */
-static void run_matmul_qkv_proj_fwd(const struct matmul_qkv_proj_case *c, int threads, int first, int T)
+static void run_matmul_qkv_proj_fwd(struct matmul_qkv_proj_case *c, int threads, int first, int T)
 {
     enum { N = QKV, K = HIDDEN };
     float *y = c->y + (size_t)first * N;
     const float *x = c->x + (size_t)first * K;
 #pragma omp parallel num_threads(threads)
-    matmul_qkv_proj_fwd(y, x, c->w, T);
+    matmul_qkv_proj_fwd(y, x, c->w, T, c->tuned);
 }
 
 /* T rows from row `first` on. */
-static void run_matmul_qkv_proj_decode(const struct matmul_qkv_proj_case *c, int threads, int first, int T)
+static void run_matmul_qkv_proj_decode(struct matmul_qkv_proj_case *c, int threads, int first, int T)
 {
     enum { N = QKV, K = HIDDEN };
     float *y = c->y + (size_t)first * N;
@@ -143,13 +150,13 @@ static void run_matmul_qkv_proj_decode(const struct matmul_qkv_proj_case *c, int
 }
 
 /* T rows from row `first` on. */
-static void run_matmul_qkv_proj_bwd(const struct matmul_qkv_proj_case *c, int threads, int first, int T)
+static void run_matmul_qkv_proj_bwd(struct matmul_qkv_proj_case *c, int threads, int first, int T)
 {
     enum { N = QKV, K = HIDDEN };
     float *dx = c->dx + (size_t)first * K;
     const float *dy = c->dy + (size_t)first * N;
 #pragma omp parallel num_threads(threads)
-    matmul_qkv_proj_bwd(dx, dy, c->w, T);
+    matmul_qkv_proj_bwd(dx, dy, c->w, T, c->tuned);
 }
 
 static void check_matmul_qkv_proj(struct selftest *s)
@@ -174,11 +181,23 @@ static void check_matmul_qkv_proj(struct selftest *s)
     selftest_same(s, "matmul_qkv_proj_fwd", "one thread", one, c.y, (size_t)MOST_ROWS * N);
     run_matmul_qkv_proj_fwd(&c, 1, 5, 1);
     selftest_same(s, "matmul_qkv_proj_fwd", "a row alone", one, c.y, (size_t)MOST_ROWS * N);
+    for (int variant = 1; variant < CUT_COUNT; variant++) {
+        selftest_choose(c.tuned, variant);
+        run_matmul_qkv_proj_fwd(&c, s->threads, 0, MOST_ROWS);
+        selftest_same(s, "matmul_qkv_proj_fwd", CUT_NAMES[variant], one, c.y, (size_t)MOST_ROWS * N);
+    }
+    selftest_choose(c.tuned, 0);
     memcpy(one, c.dx, (size_t)MOST_ROWS * K * sizeof *one);
     run_matmul_qkv_proj_bwd(&c, 1, 0, MOST_ROWS);
     selftest_same(s, "matmul_qkv_proj_bwd", "one thread", one, c.dx, (size_t)MOST_ROWS * K);
     run_matmul_qkv_proj_bwd(&c, 1, 5, 1);
     selftest_same(s, "matmul_qkv_proj_bwd", "a row alone", one, c.dx, (size_t)MOST_ROWS * K);
+    for (int variant = 1; variant < CUT_COUNT; variant++) {
+        selftest_choose(c.tuned, variant);
+        run_matmul_qkv_proj_bwd(&c, s->threads, 0, MOST_ROWS);
+        selftest_same(s, "matmul_qkv_proj_bwd", CUT_NAMES[variant], one, c.dx, (size_t)MOST_ROWS * K);
+    }
+    selftest_choose(c.tuned, 0);
     for (int M = 1; M <= 8; M++) {
         run_matmul_qkv_proj_decode(&c, s->threads, 0, M);
         check_nt(s, "matmul_qkv_proj_decode", c.y, c.x, &w, NULL, NULL, M, N, K, 0);
@@ -192,21 +211,22 @@ struct matmul_o_proj_case {
     const weight_t *w;
     float *x, *dy, *y, *dx;
     float *residual;
+    struct tuned tuned[TUNED_OPERATIONS * ROW_CLASSES];
 };
 
 /* T rows from row `first` on. */
-static void run_matmul_o_proj_fwd(const struct matmul_o_proj_case *c, int threads, int first, int T)
+static void run_matmul_o_proj_fwd(struct matmul_o_proj_case *c, int threads, int first, int T)
 {
     enum { N = HIDDEN, K = Q_WIDTH };
     float *y = c->y + (size_t)first * N;
     const float *x = c->x + (size_t)first * K;
     const float *residual = c->residual + (size_t)first * N;
 #pragma omp parallel num_threads(threads)
-    matmul_o_proj_fwd(y, x, c->w, residual, T);
+    matmul_o_proj_fwd(y, x, c->w, residual, T, c->tuned);
 }
 
 /* T rows from row `first` on. */
-static void run_matmul_o_proj_decode(const struct matmul_o_proj_case *c, int threads, int first, int T)
+static void run_matmul_o_proj_decode(struct matmul_o_proj_case *c, int threads, int first, int T)
 {
     enum { N = HIDDEN, K = Q_WIDTH };
     float *y = c->y + (size_t)first * N;
@@ -217,13 +237,13 @@ static void run_matmul_o_proj_decode(const struct matmul_o_proj_case *c, int thr
 }
 
 /* T rows from row `first` on. */
-static void run_matmul_o_proj_bwd(const struct matmul_o_proj_case *c, int threads, int first, int T)
+static void run_matmul_o_proj_bwd(struct matmul_o_proj_case *c, int threads, int first, int T)
 {
     enum { N = HIDDEN, K = Q_WIDTH };
     float *dx = c->dx + (size_t)first * K;
     const float *dy = c->dy + (size_t)first * N;
 #pragma omp parallel num_threads(threads)
-    matmul_o_proj_bwd(dx, dy, c->w, T);
+    matmul_o_proj_bwd(dx, dy, c->w, T, c->tuned);
 }
 
 static void check_matmul_o_proj(struct selftest *s)
@@ -249,11 +269,23 @@ static void check_matmul_o_proj(struct selftest *s)
     selftest_same(s, "matmul_o_proj_fwd", "one thread", one, c.y, (size_t)MOST_ROWS * N);
     run_matmul_o_proj_fwd(&c, 1, 5, 1);
     selftest_same(s, "matmul_o_proj_fwd", "a row alone", one, c.y, (size_t)MOST_ROWS * N);
+    for (int variant = 1; variant < CUT_COUNT; variant++) {
+        selftest_choose(c.tuned, variant);
+        run_matmul_o_proj_fwd(&c, s->threads, 0, MOST_ROWS);
+        selftest_same(s, "matmul_o_proj_fwd", CUT_NAMES[variant], one, c.y, (size_t)MOST_ROWS * N);
+    }
+    selftest_choose(c.tuned, 0);
     memcpy(one, c.dx, (size_t)MOST_ROWS * K * sizeof *one);
     run_matmul_o_proj_bwd(&c, 1, 0, MOST_ROWS);
     selftest_same(s, "matmul_o_proj_bwd", "one thread", one, c.dx, (size_t)MOST_ROWS * K);
     run_matmul_o_proj_bwd(&c, 1, 5, 1);
     selftest_same(s, "matmul_o_proj_bwd", "a row alone", one, c.dx, (size_t)MOST_ROWS * K);
+    for (int variant = 1; variant < CUT_COUNT; variant++) {
+        selftest_choose(c.tuned, variant);
+        run_matmul_o_proj_bwd(&c, s->threads, 0, MOST_ROWS);
+        selftest_same(s, "matmul_o_proj_bwd", CUT_NAMES[variant], one, c.dx, (size_t)MOST_ROWS * K);
+    }
+    selftest_choose(c.tuned, 0);
     for (int M = 1; M <= 8; M++) {
         run_matmul_o_proj_decode(&c, s->threads, 0, M);
         check_nt(s, "matmul_o_proj_decode", c.y, c.x, &w, NULL, c.residual, M, N, K, 0);
@@ -266,20 +298,21 @@ static void check_matmul_o_proj(struct selftest *s)
 struct matmul_gate_up_proj_case {
     const weight_t *w;
     float *x, *dy, *y, *dx;
+    struct tuned tuned[TUNED_OPERATIONS * ROW_CLASSES];
 };
 
 /* T rows from row `first` on. */
-static void run_matmul_gate_up_proj_fwd(const struct matmul_gate_up_proj_case *c, int threads, int first, int T)
+static void run_matmul_gate_up_proj_fwd(struct matmul_gate_up_proj_case *c, int threads, int first, int T)
 {
     enum { N = GATE_UP, K = HIDDEN };
     float *y = c->y + (size_t)first * N;
     const float *x = c->x + (size_t)first * K;
 #pragma omp parallel num_threads(threads)
-    matmul_gate_up_proj_fwd(y, x, c->w, T);
+    matmul_gate_up_proj_fwd(y, x, c->w, T, c->tuned);
 }
 
 /* T rows from row `first` on. */
-static void run_matmul_gate_up_proj_decode(const struct matmul_gate_up_proj_case *c, int threads, int first, int T)
+static void run_matmul_gate_up_proj_decode(struct matmul_gate_up_proj_case *c, int threads, int first, int T)
 {
     enum { N = GATE_UP, K = HIDDEN };
     float *y = c->y + (size_t)first * N;
@@ -289,13 +322,13 @@ static void run_matmul_gate_up_proj_decode(const struct matmul_gate_up_proj_case
 }
 
 /* T rows from row `first` on. */
-static void run_matmul_gate_up_proj_bwd(const struct matmul_gate_up_proj_case *c, int threads, int first, int T)
+static void run_matmul_gate_up_proj_bwd(struct matmul_gate_up_proj_case *c, int threads, int first, int T)
 {
     enum { N = GATE_UP, K = HIDDEN };
     float *dx = c->dx + (size_t)first * K;
     const float *dy = c->dy + (size_t)first * N;
 #pragma omp parallel num_threads(threads)
-    matmul_gate_up_proj_bwd(dx, dy, c->w, T);
+    matmul_gate_up_proj_bwd(dx, dy, c->w, T, c->tuned);
 }
 
 static void check_matmul_gate_up_proj(struct selftest *s)
@@ -320,11 +353,23 @@ static void check_matmul_gate_up_proj(struct selftest *s)
     selftest_same(s, "matmul_gate_up_proj_fwd", "one thread", one, c.y, (size_t)MOST_ROWS * N);
     run_matmul_gate_up_proj_fwd(&c, 1, 5, 1);
     selftest_same(s, "matmul_gate_up_proj_fwd", "a row alone", one, c.y, (size_t)MOST_ROWS * N);
+    for (int variant = 1; variant < CUT_COUNT; variant++) {
+        selftest_choose(c.tuned, variant);
+        run_matmul_gate_up_proj_fwd(&c, s->threads, 0, MOST_ROWS);
+        selftest_same(s, "matmul_gate_up_proj_fwd", CUT_NAMES[variant], one, c.y, (size_t)MOST_ROWS * N);
+    }
+    selftest_choose(c.tuned, 0);
     memcpy(one, c.dx, (size_t)MOST_ROWS * K * sizeof *one);
     run_matmul_gate_up_proj_bwd(&c, 1, 0, MOST_ROWS);
     selftest_same(s, "matmul_gate_up_proj_bwd", "one thread", one, c.dx, (size_t)MOST_ROWS * K);
     run_matmul_gate_up_proj_bwd(&c, 1, 5, 1);
     selftest_same(s, "matmul_gate_up_proj_bwd", "a row alone", one, c.dx, (size_t)MOST_ROWS * K);
+    for (int variant = 1; variant < CUT_COUNT; variant++) {
+        selftest_choose(c.tuned, variant);
+        run_matmul_gate_up_proj_bwd(&c, s->threads, 0, MOST_ROWS);
+        selftest_same(s, "matmul_gate_up_proj_bwd", CUT_NAMES[variant], one, c.dx, (size_t)MOST_ROWS * K);
+    }
+    selftest_choose(c.tuned, 0);
     for (int M = 1; M <= 8; M++) {
         run_matmul_gate_up_proj_decode(&c, s->threads, 0, M);
         check_nt(s, "matmul_gate_up_proj_decode", c.y, c.x, &w, NULL, NULL, M, N, K, 0);
@@ -338,21 +383,22 @@ struct matmul_down_proj_case {
     const weight_t *w;
     float *x, *dy, *y, *dx;
     float *residual;
+    struct tuned tuned[TUNED_OPERATIONS * ROW_CLASSES];
 };
 
 /* T rows from row `first` on. */
-static void run_matmul_down_proj_fwd(const struct matmul_down_proj_case *c, int threads, int first, int T)
+static void run_matmul_down_proj_fwd(struct matmul_down_proj_case *c, int threads, int first, int T)
 {
     enum { N = HIDDEN, K = INTERMEDIATE };
     float *y = c->y + (size_t)first * N;
     const float *x = c->x + (size_t)first * K;
     const float *residual = c->residual + (size_t)first * N;
 #pragma omp parallel num_threads(threads)
-    matmul_down_proj_fwd(y, x, c->w, residual, T);
+    matmul_down_proj_fwd(y, x, c->w, residual, T, c->tuned);
 }
 
 /* T rows from row `first` on. */
-static void run_matmul_down_proj_decode(const struct matmul_down_proj_case *c, int threads, int first, int T)
+static void run_matmul_down_proj_decode(struct matmul_down_proj_case *c, int threads, int first, int T)
 {
     enum { N = HIDDEN, K = INTERMEDIATE };
     float *y = c->y + (size_t)first * N;
@@ -363,13 +409,13 @@ static void run_matmul_down_proj_decode(const struct matmul_down_proj_case *c, i
 }
 
 /* T rows from row `first` on. */
-static void run_matmul_down_proj_bwd(const struct matmul_down_proj_case *c, int threads, int first, int T)
+static void run_matmul_down_proj_bwd(struct matmul_down_proj_case *c, int threads, int first, int T)
 {
     enum { N = HIDDEN, K = INTERMEDIATE };
     float *dx = c->dx + (size_t)first * K;
     const float *dy = c->dy + (size_t)first * N;
 #pragma omp parallel num_threads(threads)
-    matmul_down_proj_bwd(dx, dy, c->w, T);
+    matmul_down_proj_bwd(dx, dy, c->w, T, c->tuned);
 }
 
 static void check_matmul_down_proj(struct selftest *s)
@@ -395,11 +441,23 @@ static void check_matmul_down_proj(struct selftest *s)
     selftest_same(s, "matmul_down_proj_fwd", "one thread", one, c.y, (size_t)MOST_ROWS * N);
     run_matmul_down_proj_fwd(&c, 1, 5, 1);
     selftest_same(s, "matmul_down_proj_fwd", "a row alone", one, c.y, (size_t)MOST_ROWS * N);
+    for (int variant = 1; variant < CUT_COUNT; variant++) {
+        selftest_choose(c.tuned, variant);
+        run_matmul_down_proj_fwd(&c, s->threads, 0, MOST_ROWS);
+        selftest_same(s, "matmul_down_proj_fwd", CUT_NAMES[variant], one, c.y, (size_t)MOST_ROWS * N);
+    }
+    selftest_choose(c.tuned, 0);
     memcpy(one, c.dx, (size_t)MOST_ROWS * K * sizeof *one);
     run_matmul_down_proj_bwd(&c, 1, 0, MOST_ROWS);
     selftest_same(s, "matmul_down_proj_bwd", "one thread", one, c.dx, (size_t)MOST_ROWS * K);
     run_matmul_down_proj_bwd(&c, 1, 5, 1);
     selftest_same(s, "matmul_down_proj_bwd", "a row alone", one, c.dx, (size_t)MOST_ROWS * K);
+    for (int variant = 1; variant < CUT_COUNT; variant++) {
+        selftest_choose(c.tuned, variant);
+        run_matmul_down_proj_bwd(&c, s->threads, 0, MOST_ROWS);
+        selftest_same(s, "matmul_down_proj_bwd", CUT_NAMES[variant], one, c.dx, (size_t)MOST_ROWS * K);
+    }
+    selftest_choose(c.tuned, 0);
     for (int M = 1; M <= 8; M++) {
         run_matmul_down_proj_decode(&c, s->threads, 0, M);
         check_nt(s, "matmul_down_proj_decode", c.y, c.x, &w, NULL, c.residual, M, N, K, 0);
@@ -412,20 +470,21 @@ static void check_matmul_down_proj(struct selftest *s)
 struct matmul_lm_head_case {
     const weight_t *w;
     float *x, *dy, *y, *dx;
+    struct tuned tuned[TUNED_OPERATIONS * ROW_CLASSES];
 };
 
 /* T rows from row `first` on. */
-static void run_matmul_lm_head_fwd(const struct matmul_lm_head_case *c, int threads, int first, int T)
+static void run_matmul_lm_head_fwd(struct matmul_lm_head_case *c, int threads, int first, int T)
 {
     enum { N = VOCAB, K = HIDDEN };
     float *y = c->y + (size_t)first * N;
     const float *x = c->x + (size_t)first * K;
 #pragma omp parallel num_threads(threads)
-    matmul_lm_head_fwd(y, x, c->w, T);
+    matmul_lm_head_fwd(y, x, c->w, T, c->tuned);
 }
 
 /* T rows from row `first` on. */
-static void run_matmul_lm_head_decode(const struct matmul_lm_head_case *c, int threads, int first, int T)
+static void run_matmul_lm_head_decode(struct matmul_lm_head_case *c, int threads, int first, int T)
 {
     enum { N = VOCAB, K = HIDDEN };
     float *y = c->y + (size_t)first * N;
@@ -435,13 +494,13 @@ static void run_matmul_lm_head_decode(const struct matmul_lm_head_case *c, int t
 }
 
 /* T rows from row `first` on. */
-static void run_matmul_lm_head_bwd(const struct matmul_lm_head_case *c, int threads, int first, int T)
+static void run_matmul_lm_head_bwd(struct matmul_lm_head_case *c, int threads, int first, int T)
 {
     enum { N = VOCAB, K = HIDDEN };
     float *dx = c->dx + (size_t)first * K;
     const float *dy = c->dy + (size_t)first * N;
 #pragma omp parallel num_threads(threads)
-    matmul_lm_head_bwd(dx, dy, c->w, T);
+    matmul_lm_head_bwd(dx, dy, c->w, T, c->tuned);
 }
 
 static void check_matmul_lm_head(struct selftest *s)
@@ -466,11 +525,23 @@ static void check_matmul_lm_head(struct selftest *s)
     selftest_same(s, "matmul_lm_head_fwd", "one thread", one, c.y, (size_t)MOST_ROWS * N);
     run_matmul_lm_head_fwd(&c, 1, 5, 1);
     selftest_same(s, "matmul_lm_head_fwd", "a row alone", one, c.y, (size_t)MOST_ROWS * N);
+    for (int variant = 1; variant < CUT_COUNT; variant++) {
+        selftest_choose(c.tuned, variant);
+        run_matmul_lm_head_fwd(&c, s->threads, 0, MOST_ROWS);
+        selftest_same(s, "matmul_lm_head_fwd", CUT_NAMES[variant], one, c.y, (size_t)MOST_ROWS * N);
+    }
+    selftest_choose(c.tuned, 0);
     memcpy(one, c.dx, (size_t)MOST_ROWS * K * sizeof *one);
     run_matmul_lm_head_bwd(&c, 1, 0, MOST_ROWS);
     selftest_same(s, "matmul_lm_head_bwd", "one thread", one, c.dx, (size_t)MOST_ROWS * K);
     run_matmul_lm_head_bwd(&c, 1, 5, 1);
     selftest_same(s, "matmul_lm_head_bwd", "a row alone", one, c.dx, (size_t)MOST_ROWS * K);
+    for (int variant = 1; variant < CUT_COUNT; variant++) {
+        selftest_choose(c.tuned, variant);
+        run_matmul_lm_head_bwd(&c, s->threads, 0, MOST_ROWS);
+        selftest_same(s, "matmul_lm_head_bwd", CUT_NAMES[variant], one, c.dx, (size_t)MOST_ROWS * K);
+    }
+    selftest_choose(c.tuned, 0);
     for (int M = 1; M <= 8; M++) {
         run_matmul_lm_head_decode(&c, s->threads, 0, M);
         check_nt(s, "matmul_lm_head_decode", c.y, c.x, &w, NULL, NULL, M, N, K, 0);

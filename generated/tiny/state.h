@@ -115,6 +115,7 @@ struct device {
     enum device_use use;
     int threads;
     bool with_adapters;
+    struct tuned *tuned; /* not ours; NULL: first variants */
 
     struct weights *weights;
     struct adapters *adapters, *gradients, *moment1, *moment2;

@@ -34,11 +34,14 @@ enum {
     /* A block of B is 504 or 224 KiB. */
     FMA_BLOCK_N = VL == 16 ? 288 : 128,
     FMA_BLOCK_FLOATS = FMA_BLOCK_K * FMA_BLOCK_N,
+    /* The largest block that tuning may choose, in blocks. */
+    FMA_LARGEST = 2,
     /* Rows of B are asked for as many rows before they are packed. */
     PACK_AHEAD = 8,
 };
 
-_Static_assert(FMA_BLOCK_K % VL == 0 && FMA_BLOCK_N % FMA_COLS == 0, "blocks are whole vectors and panels");
+_Static_assert(FMA_BLOCK_K % VL == 0 && FMA_BLOCK_N / 2 % FMA_COLS == 0,
+               "blocks, and halves of them, are whole vectors and panels");
 
 static const double OPERAND_ROUNDING = 0, PRODUCT_TRUNCATION = 0; /* operands are multiplied as they are */
 
@@ -315,9 +318,9 @@ ALWAYS_INLINE void fma_multiply_rows(struct product p, const float *block, int m
 
 ALWAYS_INLINE void fma_part(struct product p, struct part c)
 {
-    _Alignas(64) float block[FMA_BLOCK_FLOATS];
+    _Alignas(64) float block[FMA_LARGEST * FMA_BLOCK_FLOATS];
     const int tiles = (c.m1 - c.m0 + FMA_ROWS - 1) / FMA_ROWS;
-    const int block_n = FMA_BLOCK_N;
+    const int block_n = FMA_BLOCK_N / 2 * p.cut.block;
     for (int n = c.n0; n < c.n1; n += block_n)
         for (int k = 0; k < p.K; k += p.block_k) {
             int columns = c.n1 - n < block_n ? c.n1 - n : block_n, kc = p.K - k < p.block_k ? p.K - k : p.block_k;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "backend.h"
+#include "cpu_description.h"
 #include "cpu_features.h"
 #include "large_memory.h"
 #include "model_config.h"
@@ -30,6 +31,7 @@
 #include "generate.h"
 #include "head.h"
 
+#include "measure.h"
 #include "selftest.h"
 
 extern const struct program program;
@@ -208,6 +210,7 @@ static struct device *open_device(const struct device_request *request, struct e
     s->use = request->use;
     s->threads = request->threads;
     s->with_adapters = request->with_adapters;
+    s->tuned = request->tuned;
     s->weights = large_allocate(sizeof *s->weights, "weights");
     s->adapters = large_allocate(sizeof *s->adapters, "adapters");
     if (request->use == USE_TRAIN) {
@@ -469,4 +472,8 @@ const struct backend BACKEND = {
     .extend = extend,
     .rewind = rewind_cache,
     .selftest = selftest,
+    .describe = cpu_description,
+    .tunables = tunables,
+    .tunable_count = sizeof tunables / sizeof *tunables,
+    .measure = measure,
 };

@@ -9,14 +9,14 @@
 
 //@ for _, p in ipairs(plan.products) do
 //@   if p.name ~= "lm_head" then
-//@     local parameters = p.y_type .. " *y, const " .. x_type .. " *x, const weight_t *w" .. (p.bias and ", const float *bias" or "") .. (p.residual and ", const float *residual" or "") .. ", int T"
+//@     local parameters = p.y_type .. " *y, const " .. x_type .. " *x, const weight_t *w" .. (p.bias and ", const float *bias" or "") .. (p.residual and ", const float *residual" or "") .. ", int T, struct tuned *tuned"
 //@     local arguments = "y, x, w" .. (p.bias and ", bias" or "") .. (p.residual and ", residual" or "") .. ", T"
 $(wrap("static void matmul_" .. p.name .. "_extend(" .. parameters .. ")"))
 {
     if (T <= DECODE_ROWS)
         matmul_$(p.name)_decode($(arguments));
     else
-        matmul_$(p.name)_fwd($(arguments));
+        matmul_$(p.name)_fwd($(arguments), tuned);
 }
 
 //@   end

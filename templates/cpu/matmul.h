@@ -29,6 +29,7 @@
 #    include "tile_fma.h"
 #endif
 //@ end
+#include "tuned.h"
 
 //@ local forms = { nt = { { false, false } }, nn = { { false, false } }, tn = { { false, false } } }
 //@ if narrow then
@@ -74,10 +75,11 @@ NOINLINE void $(form_name(kind, form))(struct product p)
 //@ for _, kind in ipairs { "nt", "nn", "tn" } do
 //@   local extra = kind == "nt" and ", const float *bias, const float *residual" or ""
 //@   local given = kind == "nt" and "bias, residual" or "NULL, NULL"
+//@   local suffix = kind ~= "tn" and "_cut" or ""
 $(headers[kind])
-$(wrap("ALWAYS_INLINE void matmul_" .. kind .. "(struct result c, struct operand a, struct operand b, int M, int N, int K, float alpha, bool accumulate" .. extra .. ")"))
+$(wrap("ALWAYS_INLINE void matmul_" .. kind .. suffix .. "(struct result c, struct operand a, struct operand b, int M, int N, int K, float alpha, bool accumulate" .. extra .. (kind ~= "tn" and ", struct cut cut" or "") .. ")"))
 {
-    const struct product p = {c, a, b, M, N, K, 0, alpha, accumulate, $(given)};
+    const struct product p = {c, a, b, M, N, K, 0, alpha, accumulate, $(given), $(kind ~= "tn" and "cut" or "CUTS[0]")};
 //@   local list, otherwise = forms[kind], ""
 //@   for i, form in ipairs(list) do
 //@     local condition = {}
@@ -96,6 +98,14 @@ $(wrap("ALWAYS_INLINE void matmul_" .. kind .. "(struct result c, struct operand
 //@   end
 }
 
+//@   if kind ~= "tn" then
+/* The same, cut as it always is. */
+$(wrap("ALWAYS_INLINE void matmul_" .. kind .. "(struct result c, struct operand a, struct operand b, int M, int N, int K, float alpha, bool accumulate" .. extra .. ")"))
+{
+    matmul_$(kind)_cut(c, a, b, M, N, K, alpha, accumulate$(kind == "nt" and ", bias, residual" or ""), CUTS[0]);
+}
+
+//@   end
 //@ end
 /* ---- this model's products ---- */
 
@@ -103,6 +113,8 @@ $(wrap("ALWAYS_INLINE void matmul_" .. kind .. "(struct result c, struct operand
 //@ local into = { float = "to_floats", bfloat16_t = "to_bfloat16s" }
 //@ local from = { float = "floats", bfloat16_t = "stored" }
 //@ local size = { float = 4, bfloat16_t = 2 }
+/* `tuned` says how they are cut and is told how long they take (tuned.h); NULL: as always, nothing. */
+
 //@ for _, p in ipairs(plan.products) do
 //@   local symbol = "matmul_" .. p.name
 //@   local fwd, bwd, dw, decode = symbol .. "_fwd", symbol .. "_bwd", symbol .. "_dw", symbol .. "_decode"
@@ -115,16 +127,20 @@ $(wrap("ALWAYS_INLINE void matmul_" .. kind .. "(struct result c, struct operand
 //@   local plus = (p.bias and " + bias" or "") .. (p.residual and " + residual" or "")
 /* y [T][$(p.N_name)] = x [T][$(p.K_name)] W^T$(plus), W [$(p.N_name)][$(p.K_name)]; $(comma(p.flops)) FLOP
  * and $(comma(size[p.y_type] * p.N + size[x_type] * p.K)) bytes a token beside W's $(comma(p.N * p.K * weight_bytes)): bound by arithmetic from some tens of tokens on, by reading W below. */
-$(wrap("NOINLINE void " .. fwd .. "(" .. p.y_type .. " *y, const " .. x_type .. " *x, const " .. type .. " *w" .. extra .. ", int T)"))
+$(wrap("NOINLINE void " .. fwd .. "(" .. p.y_type .. " *y, const " .. x_type .. " *x, const " .. type .. " *w" .. extra .. ", int T, struct tuned *tuned)"))
 {
-$(wrap("    matmul_nt(" .. into[p.y_type] .. "(y, " .. p.N_name .. "), " .. from[x_type] .. "(x, " .. p.K_name .. "), " .. weights .. "(w, " .. p.K_name .. "), T, " .. p.N_name .. ", " .. p.K_name .. ", 1, false, " .. given .. ");"))
+    const struct turn turn = turn_begin(tuned, $(p.name:upper())_FWD, T);
+$(wrap("    matmul_nt_cut(" .. into[p.y_type] .. "(y, " .. p.N_name .. "), " .. from[x_type] .. "(x, " .. p.K_name .. "), " .. weights .. "(w, " .. p.K_name .. "), T, " .. p.N_name .. ", " .. p.K_name .. ", 1, false, " .. given .. ", CUTS[turn.variant]);"))
+    turn_end(turn);
 }
 
 //@   if p.backward then
 /* dx [T][$(p.K_name)] = dy [T][$(p.N_name)] W; FLOP and bytes are those of y. */
-$(wrap("NOINLINE void " .. bwd .. "(" .. p.dx_type .. " *dx, const " .. p.y_type .. " *dy, const " .. type .. " *w, int T)"))
+$(wrap("NOINLINE void " .. bwd .. "(" .. p.dx_type .. " *dx, const " .. p.y_type .. " *dy, const " .. type .. " *w, int T, struct tuned *tuned)"))
 {
-$(wrap("    matmul_nn(" .. into[p.dx_type] .. "(dx, " .. p.K_name .. "), " .. from[p.y_type] .. "(dy, " .. p.N_name .. "), " .. weights .. "(w, " .. p.K_name .. "), T, " .. p.K_name .. ", " .. p.N_name .. ", 1, false);"))
+    const struct turn turn = turn_begin(tuned, $(p.name:upper())_BWD, T);
+$(wrap("    matmul_nn_cut(" .. into[p.dx_type] .. "(dx, " .. p.K_name .. "), " .. from[p.y_type] .. "(dy, " .. p.N_name .. "), " .. weights .. "(w, " .. p.K_name .. "), T, " .. p.K_name .. ", " .. p.N_name .. ", 1, false, CUTS[turn.variant]);"))
+    turn_end(turn);
 }
 
 //@   end

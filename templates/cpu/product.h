@@ -8,6 +8,7 @@
 #ifndef LORAC_PRODUCT_H
 #define LORAC_PRODUCT_H
 
+#include "cut.h"
 #include "isa.h"
 #include "shapes.h"
 
@@ -137,6 +138,7 @@ struct product {
     float alpha;
     bool accumulate;
     const float *bias, *residual;
+    struct cut cut;
 };
 
 /* A thread's part of C: rows [m0, m1), columns [n0, n1). */

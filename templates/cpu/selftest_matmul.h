@@ -164,6 +164,12 @@ static void check_weight_gradient(struct selftest *s, const char *kernel, weight
 }
 
 //@ end
+static void selftest_choose(struct tuned tuned[TUNED_OPERATIONS * ROW_CLASSES], int variant)
+{
+    for (int i = 0; i < TUNED_OPERATIONS * ROW_CLASSES; i++)
+        tuned[i].chosen = variant;
+}
+
 //@ for _, p in ipairs(plan.products) do
 //@   local symbol = "matmul_" .. p.name
 //@   local check = "check_" .. symbol
@@ -181,6 +187,7 @@ struct $(symbol)_case {
 //@   if p.residual then
     float *residual;
 //@   end
+    struct tuned tuned[TUNED_OPERATIONS * ROW_CLASSES];
 };
 
 //@   local functions = { { "fwd", "y", "N", p.y_type, "x", "K", x_type }, { "decode", "y", "N", p.y_type, "x", "K", x_type } }
@@ -189,7 +196,7 @@ struct $(symbol)_case {
 //@     local name, to, to_width, to_type, from, from_width, from_type = table.unpack(f)
 //@     local residual = name ~= "bwd" and p.residual
 /* T rows from row `first` on. */
-static void run_$(symbol)_$(name)(const struct $(symbol)_case *c, int threads, int first, int T)
+static void run_$(symbol)_$(name)(struct $(symbol)_case *c, int threads, int first, int T)
 {
     enum { N = $(p.N_name), K = $(p.K_name) };
     float *$(to) = c->$(to) + (size_t)first * $(to_width);
@@ -204,7 +211,7 @@ static void run_$(symbol)_$(name)(const struct $(symbol)_case *c, int threads, i
     bfloat16_t *$(from)_stored = selftest_narrow($(from), (size_t)T * $(from_width));
 //@     end
 #pragma omp parallel num_threads(threads)
-    $(symbol)_$(name)($(into(to, to_type)), $(into(from, from_type)), c->w$(name ~= "bwd" and extra or ""), T);
+    $(symbol)_$(name)($(into(to, to_type)), $(into(from, from_type)), c->w$(name ~= "bwd" and extra or ""), T$(name ~= "decode" and ", c->tuned" or ""));
 //@     if to_type ~= "float" then
     selftest_take($(to), $(to)_stored, (size_t)T * $(to_width));
 //@     end
@@ -253,6 +260,12 @@ $(wrap("        check_nt(s, \"" .. symbol .. "_fwd\", c.y, c.x, &w, " .. given .
     selftest_same(s, "$(symbol)_$(name)", "one thread", one, c.$(to), (size_t)MOST_ROWS * $(width));
     run_$(symbol)_$(name)(&c, 1, 5, 1);
     selftest_same(s, "$(symbol)_$(name)", "a row alone", one, c.$(to), (size_t)MOST_ROWS * $(width));
+    for (int variant = 1; variant < CUT_COUNT; variant++) {
+        selftest_choose(c.tuned, variant);
+        run_$(symbol)_$(name)(&c, s->threads, 0, MOST_ROWS);
+        selftest_same(s, "$(symbol)_$(name)", CUT_NAMES[variant], one, c.$(to), (size_t)MOST_ROWS * $(width));
+    }
+    selftest_choose(c.tuned, 0);
 //@   end
     for (int M = 1; M <= 8; M++) {
         run_$(symbol)_decode(&c, s->threads, 0, M);

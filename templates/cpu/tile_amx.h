@@ -381,7 +381,7 @@ ALWAYS_INLINE int smaller(int a, int b)
 ALWAYS_INLINE void amx_multiply_rows(struct product p, const uint32_t *rows_of_a, const uint32_t *block, float *sums,
                                      int m, int rows, int n, int columns, int k, int steps)
 {
-    const int strips = (steps + STRIP - 1) / STRIP, strip = (steps + strips - 1) / strips;
+    const int most = STRIP * p.cut.strip / 2, strips = (steps + most - 1) / most, strip = (steps + strips - 1) / strips;
     for (int step = 0; step < steps; step += strip)
         for (int j = 0; j < columns; j += AMX_COLS) {
             float *c = sums + j * AMX_ROWS;
@@ -398,7 +398,7 @@ ALWAYS_INLINE void amx_part(struct product p, struct part c)
     _Alignas(64) uint32_t tile[$(narrow and "AMX_WHOLE_K" or "AMX_BLOCK_K") / AMX_K * STEP_WORDS];
     _Alignas(64) float sums[AMX_BLOCK_COLS * AMX_ROWS];
     const int most_steps = (smaller(p.block_k, p.K) + AMX_K - 1) / AMX_K;
-    const int width = smaller(AMX_BLOCK_WORDS / (most_steps * B_STEP_WORDS) * AMX_COLS, AMX_BLOCK_COLS);
+    const int width = smaller(AMX_BLOCK_WORDS / 2 * p.cut.block / (most_steps * B_STEP_WORDS) * AMX_COLS, AMX_BLOCK_COLS);
     tiles_open();
     for (int n = c.n0; n < c.n1; n += width)
         for (int k = 0; k < p.K; k += p.block_k) {

@@ -44,11 +44,14 @@ enum {
 //@ else
     FMA_BLOCK_FLOATS = FMA_BLOCK_K * FMA_BLOCK_N,
 //@ end
+    /* The largest block that tuning may choose, in blocks. */
+    FMA_LARGEST = 2,
     /* Rows of B are asked for as many rows before they are packed. */
     PACK_AHEAD = 8,
 };
 
-_Static_assert(FMA_BLOCK_K % VL == 0 && FMA_BLOCK_N % FMA_COLS == 0, "blocks are whole vectors and panels");
+_Static_assert(FMA_BLOCK_K % VL == 0 && FMA_BLOCK_N / 2 % FMA_COLS == 0,
+               "blocks, and halves of them, are whole vectors and panels");
 
 static const double OPERAND_ROUNDING = 0, PRODUCT_TRUNCATION = 0; /* operands are multiplied as they are */
 
@@ -236,7 +239,7 @@ ALWAYS_INLINE void fma_multiply_rows(struct product p, const float *block, int m
                                      int k, int kc)
 {
     _Alignas(64) float rows_of_a[FMA_ROW_SPACE * FMA_BLOCK_K];
-    _Alignas(64) float sums[FMA_BLOCK_N / FMA_COLS][FMA_ROWS * FMA_COLS];
+    _Alignas(64) float sums[FMA_LARGEST * FMA_BLOCK_N / FMA_COLS][FMA_ROWS * FMA_COLS];
     const int strip = even_block(kc, FMA_BLOCK_K, FMA_K);
     for (int at = 0; at < kc; at += strip) {
         const int depth = kc - at < strip ? kc - at : strip;
@@ -273,13 +276,13 @@ ALWAYS_INLINE void fma_multiply_rows(struct product p, const float *block, int m
 
 ALWAYS_INLINE void fma_part(struct product p, struct part c)
 {
-    _Alignas(64) float block[FMA_BLOCK_FLOATS];
+    _Alignas(64) float block[FMA_LARGEST * FMA_BLOCK_FLOATS];
     const int tiles = (c.m1 - c.m0 + FMA_ROWS - 1) / FMA_ROWS;
 //@ if narrow then
-    const int fitting = FMA_BLOCK_FLOATS / p.block_k / FMA_COLS * FMA_COLS;
-    const int block_n = fitting < FMA_BLOCK_N ? fitting : FMA_BLOCK_N;
+    const int most = FMA_BLOCK_N / 2 * p.cut.block, panels = FMA_BLOCK_FLOATS / 2 * p.cut.block / p.block_k / FMA_COLS;
+    const int fitting = panels > 0 ? panels * FMA_COLS : FMA_COLS, block_n = fitting < most ? fitting : most;
 //@ else
-    const int block_n = FMA_BLOCK_N;
+    const int block_n = FMA_BLOCK_N / 2 * p.cut.block;
 //@ end
     for (int n = c.n0; n < c.n1; n += block_n)
         for (int k = 0; k < p.K; k += p.block_k) {

@@ -6,7 +6,7 @@ test_help_and_version_are_answered() {
     succeed "$program" --help
     expect_out "usage: stories260K COMMAND [options]"
     expect_equal "$(cat "$work/err")" ""
-    for command in train generate chat eval merge tokenize preview info selftest init-model; do
+    for command in train generate chat eval merge tokenize preview info selftest tune init-model; do
         succeed "$program" $command --help
         expect_out "usage: stories260K $command [options]"
         expect_equal "$(cat "$work/err")" ""
