@@ -19,7 +19,7 @@
 #   lengths    of the sweep (128 256 512 1024 2048 4096)
 #   widths     of the sweep: shapes like `model`; "0.1b" and "1.5b" are those in shapes/ (0.1b qwen2.5-0.5b-instruct 1.5b; if
 #              `model` is named: that)
-#   ceilings   MiB and seconds of a measurement of the machine ("256 0.5")
+#   ceilings   MiB and seconds of a measurement of the machine ("256 0.3")
 #   results    the folder for the table (tests/bench/results)
 #
 # LLAMA_CPP is where its llama-bench lies. Everything else goes to build/bench/: recipes, models, data, and each run's files. Exit 1 if a
@@ -42,7 +42,7 @@ rounds=${rounds:-2} steps=${steps:-3} length=${length:-512} tokens=${tokens:-64}
 peer_rounds=${peer_rounds:-$rounds} limit=${limit:-600} resume=${resume:-}
 lengths=${lengths:-128 256 512 1024 2048 4096}
 widths=${widths:-${named_model:-0.1b $default_model 1.5b}}
-ceilings=${ceilings:-256 0.5}
+ceilings=${ceilings:-256 0.3}
 results=${results:-$here/results}
 backends=${backends:-}
 peft_python=${PEFT_PYTHON:-}
@@ -185,12 +185,13 @@ prepare() {
 
 # ---- measuring ----
 
+# Just before a work, since machines change their speed.
 measure_ceilings() { # round
     local log=$place/ceilings.log
-    if measured ceilings "$1 "; then return; fi
+    if measured ceilings "$1 $work "; then return; fi
     # shellcheck disable=SC2086
     build/tests/bench/ceilings "$threads" $ceilings >"$log" || fail 1 "the machine's ceilings could not be measured"
-    sed "s/^/$1 /" "$log" >>"$place/ceilings"
+    sed "s/^/$1 $work /" "$log" >>"$place/ceilings"
 }
 
 measure_side() { # side, round
@@ -217,6 +218,7 @@ is_profiled() { case " $profiled " in *" $work "*) true ;; *) false ;; esac; }
 
 measure_work() { # round
     prepare
+    measure_ceilings "$1"
     measure_side ours "$1"
     if is_profiled; then measure_side profiled "$1"; fi
     if [ "$1" -le "$peer_rounds" ]; then
@@ -228,7 +230,6 @@ measure_work() { # round
 measure_all() {
     local round work
     for ((round = 1; round <= rounds; round++)); do
-        measure_ceilings $round
         for work in $works; do
             work_settings "$work"
             measure_work $round

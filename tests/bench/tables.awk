@@ -1,7 +1,7 @@
 # The tables of a result, from four files that bench.sh kept, in this order:
 #   facts      work;kind;dtype;FLOP a token;bytes a token;planned MiB;KiB a token;instruction set;scratch, MiB;weights, MiB;
 #              adapters with gradients and moments, MiB;program, MiB;attention's FLOP a token
-#   ceilings   round name threads value
+#   ceilings   round work name threads value
 #   runs       work;side;round;tokens/s ...;peak MiB;start s;first loss;seconds that it was killed after, or -
 #   ops        what ops.awk says of each profiled run
 # With tables_ops.awk beside it.
@@ -13,10 +13,11 @@ FILENAME ~ /facts$/ {
 }
 
 FILENAME ~ /ceilings$/ {
-    key = $2 " " $3
+    key = $3 " " $4
     if (!(key in ceiling_values)) ceiling_names[++ceiling_count] = key
-    ceiling_values[key] = join(ceiling_values[key], $4)
-    if ($3 + 0 > most_threads) most_threads = $3 + 0
+    ceiling_values[key] = join(ceiling_values[key], $5)
+    work_ceilings[$2, key] = join(work_ceilings[$2, key], $5)
+    if ($4 + 0 > most_threads) most_threads = $4 + 0
 }
 
 FILENAME ~ /runs$/ {
@@ -45,8 +46,8 @@ END {
     sweep_table()
     for (w = 1; w <= work_count; w++) ops_table(works[w])
     print "\n## Ceilings\n"
-    print "| | threads | median | each round |"
-    print "|---|---:|---:|---|"
+    print "| | threads | median | lowest | highest |"
+    print "|---|---:|---:|---:|---:|"
     for (c = 1; c <= ceiling_count; c++) ceiling_row(ceiling_names[c])
     print "\n## Each run\n"
     print "| work | side | round | tokens/s of each step | peak MiB | start s | first loss |"
@@ -91,19 +92,19 @@ function speed_row(work,    ours, peft, llama, mine) {
         rate_of(llama), ratio(mine, median(rates[llama]))
 }
 
-# Of all threads: what runs on AMX against AMX, all else against fp32 multiply-adds.
-function ceiling(name) { return median(ceiling_values[name " " most_threads]) }
+# Of all threads, as they were measured before the work: what runs on AMX against AMX, all else against fp32 multiply-adds.
+function ceiling(work, name) { return median(work_ceilings[work, name " " most_threads]) }
 
 # Products of numbers other than bfloat16 are three of bfloat16 there.
 function compute_ceiling(work) {
-    if (isa[work] != "amx" || ceiling("amx") == "") return ceiling("fma")
-    return dtype[work] == "bf16" ? ceiling("amx") : ceiling("amx") / 3
+    if (isa[work] != "amx" || ceiling(work, "amx") == "") return ceiling(work, "fma")
+    return dtype[work] == "bf16" ? ceiling(work, "amx") : ceiling(work, "amx") / 3
 }
 
 function machine_row(work,    mine, compute, memory) {
     mine = median(rates[work, "ours"])
     compute = compute_ceiling(work)
-    memory = ceiling("read")
+    memory = ceiling(work, "read")
     printf "| %s | %s | %s | %.1f %% | %s | %.1f %% |\n", work, isa[work], rate(mine * flops[work] / 1e9),
         100 * mine * flops[work] / 1e9 / compute, rate(mine * bytes[work] / 1e9), 100 * mine * bytes[work] / 1e9 / memory
 }
@@ -136,10 +137,16 @@ function memory_row(work) {
 
 function dash(text) { return text == "-" ? "–" : text }
 
-function ceiling_row(name,    words, units) {
+function ceiling_row(name,    words, units, values, count, i, least, most) {
     split(name, words, " ")
     units = words[1] == "fma" ? "fp32 FMA, GFLOP/s" : words[1] == "amx" ? "AMX bf16, GFLOP/s" : words[1] ", GB/s"
-    printf "| %s | %s | %s | %s |\n", units, words[2], rate(median(ceiling_values[name])), ceiling_values[name]
+    count = split(ceiling_values[name], values, " ")
+    least = most = values[1] + 0
+    for (i = 2; i <= count; i++) {
+        if (values[i] + 0 < least) least = values[i] + 0
+        if (values[i] + 0 > most) most = values[i] + 0
+    }
+    printf "| %s | %s | %s | %s | %s |\n", units, words[2], rate(median(ceiling_values[name])), rate(least), rate(most)
 }
 
 function raw_row(run,    part) {

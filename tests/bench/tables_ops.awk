@@ -53,8 +53,8 @@ function op_row(work, name, steps, wall,    label, calls, waited, seconds, gflop
         return
     }
     gflops = op_flops[work, name] / seconds / 1e9; gbytes = op_bytes[work, name] / seconds / 1e9
-    compute = gflops / (name ~ /^(matmul|lora|attention)_/ ? compute_ceiling(work) : ceiling("fma"))
-    memory = gbytes / ceiling("read")
+    compute = gflops / (name ~ /^(matmul|lora|attention)_/ ? compute_ceiling(work) : ceiling(work, "fma"))
+    memory = gbytes / ceiling(work, "read")
     label = "memory"
     if (compute > memory) { label = "arithmetic"; memory = compute }
     printf " %s | %s | %s | %.0f %% | %s |\n", rate(gflops), rate(gbytes), label, 100 * memory, waited
