@@ -35,7 +35,7 @@ kernel_flags := -O3 -fno-math-errno -fno-trapping-math $(flags)
 
 # With profile=1 a program is build/NAME-profile, which tells where its time goes (tests/bench/profile.c): every function of cpu.c but
 # those that are inline, of the files named here and the selftest's says when it begins and ends.
-profiled := $(if $(profile),-profile)
+profile_suffix := $(if $(profile),-profile)
 comma := ,
 profile_flags := -finstrument-functions -finstrument-functions-exclude-file-list=tile_,_tile,attention_fma,attention_amx,product,selftest \
     -D'inline=inline __attribute__((no_instrument_function))'
@@ -131,14 +131,14 @@ endif
 
 # `make compile name=NAME` compiles generated/NAME as it stands.
 ifdef name
-objects := $(build)/objects/$(name)$(profiled)
+objects := $(build)/objects/$(name)$(profile_suffix)
 plain_sources := $(filter-out generated/$(name)/cpu.c,$(wildcard generated/$(name)/*.c))
 listed := $(filter $(known_backends),$(shell sed -n 's/^ *&backend_\(.*\),/\1/p' generated/$(name)/program.c 2>/dev/null))
 built := $(filter $(backends),$(listed))
 program_objects := $(patsubst generated/$(name)/%.c,$(objects)/%.o,$(plain_sources)) $(foreach b,$(built),$(objects)/cpu_$b.o) \
     $(foreach b,$(filter-out $(built),$(listed)),$(objects)/absent_$b.o) $(if $(profile),$(objects)/bench-profile.o)
 
-compile: $(build)/$(name)$(profiled)
+compile: $(build)/$(name)$(profile_suffix)
 	@:
 
 $(objects)/%.o: generated/$(name)/%.c | setup
@@ -159,7 +159,7 @@ $(objects)/bench-profile.o: tests/bench/profile.c | setup
 	@mkdir -p $(@D)
 	@$(CC) $(base_flags) -Iruntime -c $< -o $@
 
-$(build)/$(name)$(profiled): $(program_objects) $(build)/runtime/liblorac.a
+$(build)/$(name)$(profile_suffix): $(program_objects) $(build)/runtime/liblorac.a
 	@echo "  link  $@"
 	@$(CC) $(CFLAGS) $(if $(profile),$(profile_link)) $(program_objects) $(build)/runtime/liblorac.a @$(libraries)/link-program -o $@
 -include $(program_objects:.o=.d)
