@@ -34,10 +34,12 @@ base_flags := -O2 $(flags)
 kernel_flags := -O3 -fno-math-errno -fno-trapping-math $(flags)
 
 # With profile=1 a program is build/NAME-profile, which tells where its time goes (tests/bench/profile.c): every function of cpu.c but
-# those that are inline, of the files named here and the selftest's says when it begins and ends.
+# those that are inline, of the files named here, steps within attention and the selftest's says when it begins and ends.
 profile_suffix := $(if $(profile),-profile)
 comma := ,
+attention_steps := $(addprefix attention_,row new exp finish soft begin pack silence write d columns scores weighted transpose)
 profile_flags := -finstrument-functions -finstrument-functions-exclude-file-list=tile_,_tile,attention_fma,attention_amx,product,selftest \
+    -finstrument-functions-exclude-function-list=$(subst $() ,$(comma),$(attention_steps)) \
     -D'inline=inline __attribute__((no_instrument_function))'
 profile_link := $(addprefix -Wl$(comma)--wrap=,GOMP_parallel GOMP_barrier GOMP_loop_end)
 
