@@ -94,7 +94,7 @@ struct recipe {
     cJSON *chat;              /* the chat format's table, or NULL */
     enum dtype compute_dtype; /* train.bf16 or fp16, else F32 */
     enum dtype
-        weight_dtype; /* of frozen matrices in memory: as they are computed with, or F32's as the checkpoint has them */
+        weight_dtype; /* of frozen matrices in memory: as computed with, or with F32 as the checkpoint has them */
     bool amx;         /* which multiplies bfloat16: operands are made of one to three, frozen ones in fp32 of one */
     int max_context;  /* inference.max_context; unless given max_length, and at least 1024 as far as positions go */
 

@@ -59,6 +59,9 @@ static void add_flags(const struct plan *plan, cJSON *json)
         thin |= lora_is_thin(plan, &plan->graph->loras[i]);
     static const char *const dtypes[] = {[DTYPE_F32] = "f32", [DTYPE_BF16] = "bf16", [DTYPE_F16] = "f16"};
     cJSON_AddStringToObject(json, "compute_dtype", dtypes[plan->recipe.compute_dtype]);
+    /* what operations hand on to products and attention, and whether that is not float */
+    cJSON_AddStringToObject(json, "x_type", dtype_c_name(plan->recipe.compute_dtype));
+    cJSON_AddBoolToObject(json, "narrow", plan->recipe.compute_dtype == DTYPE_BF16);
     cJSON_AddStringToObject(json, "weight_dtype", dtypes[plan->recipe.weight_dtype]);
     cJSON_AddBoolToObject(json, "amx", plan->recipe.amx);
     cJSON_AddBoolToObject(json, "train_head", placement->train_head);

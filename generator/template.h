@@ -13,6 +13,9 @@
  *     c_double(x)   the same for a double: 1e-06
  *     comma(n)      a whole number with commas    1,234
  *     wrap(s)       a call or declaration, broken at its commas before column 120 and aligned behind its parenthesis
+ *     load_as(t, x), store_as(t, x)   an element x of C type t ("float", "bfloat16_t") read as a float; a float x to be stored as one
+ *     operand_of(t), result_of(t)     the function of product.h that makes an operand or a result of an array of t
+ *     bytes_of(t)                     bytes of one
  *
  * A value may be a string, a number, true or false. Anything that is nil ends the template: "rope.h:12: 'plan.rope.theta' is
  * nil". To ask for a field that a plan's table does not have is an error as well, even in an `if`; only where the plan holds

@@ -231,6 +231,57 @@ static int wrap(lua_State *L)
     return 1;
 }
 
+/* ---- what C types of numbers mean to kernels ---- */
+
+/* How an element is read as a float and a float stored as one; what product.h makes an operand or a result of an array of them. */
+static const struct number_type {
+    const char *name, *load, *store, *operand, *result;
+    int bytes;
+} number_types[] = {
+    {"float", "%s", "%s", "floats", "to_floats", 4},
+    {"bfloat16_t", "bfloat16_to_float(%s)", "float_to_bfloat16(%s)", "stored", "to_bfloat16s", 2},
+};
+
+static const struct number_type *checked_type(lua_State *L)
+{
+    const char *name = luaL_checkstring(L, 1);
+    for (size_t i = 0; i < sizeof number_types / sizeof *number_types; i++)
+        if (!strcmp(number_types[i].name, name))
+            return &number_types[i];
+    luaL_error(L, "'%s' is no type of numbers; known: float, bfloat16_t", name);
+    return NULL;
+}
+
+static int load_as(lua_State *L)
+{
+    lua_pushfstring(L, checked_type(L)->load, luaL_checkstring(L, 2));
+    return 1;
+}
+
+static int store_as(lua_State *L)
+{
+    lua_pushfstring(L, checked_type(L)->store, luaL_checkstring(L, 2));
+    return 1;
+}
+
+static int operand_of(lua_State *L)
+{
+    lua_pushstring(L, checked_type(L)->operand);
+    return 1;
+}
+
+static int result_of(lua_State *L)
+{
+    lua_pushstring(L, checked_type(L)->result);
+    return 1;
+}
+
+static int bytes_of(lua_State *L)
+{
+    lua_pushinteger(L, checked_type(L)->bytes);
+    return 1;
+}
+
 /* ---- globals ---- */
 
 static int missing_global(lua_State *L)
@@ -246,9 +297,10 @@ static int new_global(lua_State *L)
 
 void template_push_globals(lua_State *L, const cJSON *globals)
 {
-    static const luaL_Reg functions[] = {
-        {"c_string", c_string}, {"c_text", c_text}, {"c_float", c_float}, {"c_double", c_double},
-        {"comma", comma},       {"wrap", wrap},     {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"c_string", c_string},   {"c_text", c_text},     {"c_float", c_float},
+                                         {"c_double", c_double},   {"comma", comma},       {"wrap", wrap},
+                                         {"load_as", load_as},     {"store_as", store_as}, {"operand_of", operand_of},
+                                         {"result_of", result_of}, {"bytes_of", bytes_of}, {NULL, NULL}};
     static const char *const kept[] = {"assert",   "error", "ipairs", "pairs", "select", "tonumber",
                                        "tostring", "type",  "string", "table", "math",   "utf8"};
     luaL_newlib(L, functions);

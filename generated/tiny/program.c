@@ -186,7 +186,7 @@ const struct program program = {
     },
     .adapter_config = adapter_config,
     .placement = placement,
-    .plan_hash = "5ec6b3e4c8f9c346",
+    .plan_hash = "95e0cb711645a0bb",
     .train = {
         .per_device_train_batch_size = 4,
         .max_length = MAX_LENGTH,

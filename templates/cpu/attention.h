@@ -1,5 +1,3 @@
-//@ local x_type = plan.compute_dtype == "bf16" and "bfloat16_t" or "float"
-//@ local function store(value) return x_type == "float" and value or "float_to_bfloat16(" .. value .. ")" end
 /* Causal attention of grouped heads over segments laid end to end (Vaswani et al. 2017; Ainslie et al. 2023), without the
  * T x T matrix of scores: blocks of keys pass by blocks of queries, and the softmax is brought up to date as they do (Milakov and
  * Gimelshein 2018; Dao et al. 2022).
@@ -181,14 +179,14 @@ static void attention_softmax(struct attention_rows *b, const struct attention_v
 }
 
 /* out (row stride Q_WIDTH) and lse (HEADS; or NULL), both at the group's first head and row 0's token. */
-$(wrap("static void attention_finish(" .. x_type .. " *out, float *lse, const struct attention_rows *b, int first, int rows)"))
+$(wrap("static void attention_finish(" .. plan.x_type .. " *out, float *lse, const struct attention_rows *b, int first, int rows)"))
 {
     for (int r = 0; r < rows; r++) {
         int token = (first + r) / GROUP, head = (first + r) % GROUP;
-        $(x_type) *to = out + (size_t)token * Q_WIDTH + head * HEAD_DIM;
+        $(plan.x_type) *to = out + (size_t)token * Q_WIDTH + head * HEAD_DIM;
         const float inverse = 1.0f / b->sum[r];
         for (int i = 0; i < HEAD_DIM; i++)
-            to[i] = $(store("b->out[r * HEAD_LANES + i] * inverse"));
+            to[i] = $(store_as(plan.x_type, "b->out[r * HEAD_LANES + i] * inverse"));
         if (lse)
             lse[(size_t)token * HEADS + head] = (float)((double)b->max[r] + log((double)b->sum[r]));
     }
@@ -208,7 +206,7 @@ static void attention_begin(struct attention_rows *b, const struct attention_vie
 }
 
 /* All keys for the rows [first, first + rows) of one key head. */
-$(wrap("NOINLINE void attention_rows_fwd(" .. x_type .. " *out, float *lse, const struct attention_view *view, int first, int rows)"))
+$(wrap("NOINLINE void attention_rows_fwd(" .. plan.x_type .. " *out, float *lse, const struct attention_view *view, int first, int rows)"))
 {
     struct attention_rows b;
     struct attention_block k, v;
@@ -234,9 +232,9 @@ $(wrap("NOINLINE void attention_rows_fwd(" .. x_type .. " *out, float *lse, cons
 }
 
 /* Key head `head`'s view of the segment that starts at token `start`. */
-static inline struct attention_view attention_view(const $(x_type) *qkv, int start, int head, int window)
+static inline struct attention_view attention_view(const $(plan.x_type) *qkv, int start, int head, int window)
 {
-    const $(x_type) *row = qkv + (size_t)start * QKV;
+    const $(plan.x_type) *row = qkv + (size_t)start * QKV;
     return (struct attention_view){.q = {row + head * GROUP * HEAD_DIM, QKV, GROUP},
                                    .k = {row + K_OFFSET + head * HEAD_DIM, QKV, 1},
                                    .v = {row + V_OFFSET + head * HEAD_DIM, QKV, 1},
@@ -246,7 +244,7 @@ static inline struct attention_view attention_view(const $(x_type) *qkv, int sta
 
 /* out [T][Q_WIDTH]; lse [T][HEADS], the log of each row's sum of exponentials (kept for the backward pass; NULL: not wanted). The
  * last blocks of a segment see most keys and go first; any thread may take any, since they do not touch each other. */
-$(wrap("static void attention_fwd(" .. x_type .. " *out, float *lse, const " .. x_type .. " *qkv, struct segments segments, int window)"))
+$(wrap("static void attention_fwd(" .. plan.x_type .. " *out, float *lse, const " .. plan.x_type .. " *qkv, struct segments segments, int window)"))
 {
     for (int s = 0; s < segments.count; s++) {
         int start = segments.starts[s], rows = (segments.starts[s + 1] - start) * GROUP;
@@ -266,11 +264,11 @@ $(wrap("static void attention_fwd(" .. x_type .. " *out, float *lse, const " .. 
 
 /* Generation: k and v of n new tokens (qkv [n][QKV]) become rows length .. length + n - 1 of the caches [MAX_CONTEXT][KV_WIDTH],
  * and the new tokens attend to all rows so far. Few rows are cut into smaller blocks, so that every thread gets one. */
-$(wrap("static void attention_extend(" .. x_type .. " *out, " .. x_type .. " *k_cache, " .. x_type .. " *v_cache, const " .. x_type .. " *qkv, int length, int n, int window)"))
+$(wrap("static void attention_extend(" .. plan.x_type .. " *out, " .. plan.x_type .. " *k_cache, " .. plan.x_type .. " *v_cache, const " .. plan.x_type .. " *qkv, int length, int n, int window)"))
 {
 #pragma omp for schedule(static)
     for (int t = 0; t < n; t++) {
-        const $(x_type) *k = qkv + (size_t)t * QKV + Q_WIDTH;
+        const $(plan.x_type) *k = qkv + (size_t)t * QKV + Q_WIDTH;
         memcpy(k_cache + (size_t)(length + t) * KV_WIDTH, k, KV_WIDTH * sizeof *k);
         memcpy(v_cache + (size_t)(length + t) * KV_WIDTH, k + KV_WIDTH, KV_WIDTH * sizeof *k);
     }

@@ -1,6 +1,3 @@
-//@ local x_type = plan.compute_dtype == "bf16" and "bfloat16_t" or "float"
-//@ local function load(element) return x_type == "float" and element or "bfloat16_to_float(" .. element .. ")" end
-//@ local function store(value) return x_type == "float" and value or "float_to_bfloat16(" .. value .. ")" end
 /* Backward pass of attention (attention.h), and of dq, dk and dv only what some adapter needs. With
  *
  *   p = exp(score - lse),   dp = dout v^T,   delta = sum of dout * out over a head,   ds = p * (dp - delta)
@@ -43,7 +40,7 @@ struct attention_gradient {
 //@   else
     const float *lse;
 //@   end
-    $(x_type) *dqkv;
+    $(plan.x_type) *dqkv;
     int head;
 };
 
@@ -78,11 +75,11 @@ static inline void attention_row_ds(float *scores, const float *dp, float lse, f
 static void attention_write_dq(const struct attention_gradient *g, const float *dq, int first, int rows)
 {
     const float scale = 1.0f / sqrtf((float)HEAD_DIM);
-    $(x_type) *out = g->dqkv + g->head * GROUP * HEAD_DIM;
+    $(plan.x_type) *out = g->dqkv + g->head * GROUP * HEAD_DIM;
     for (int r = 0; r < rows; r++)
         for (int i = 0; i < HEAD_DIM; i++)
             out[(size_t)((first + r) / GROUP) * QKV + (first + r) % GROUP * HEAD_DIM + i] =
-                $(store("dq[r * HEAD_LANES + i] * scale"));
+                $(store_as(plan.x_type, "dq[r * HEAD_LANES + i] * scale"));
 }
 
 /* Rows on their way past the keys; scores, which become ds, and dp are those of one ROW_STEP. */
@@ -208,11 +205,11 @@ static void attention_columns_probabilities(struct attention_columns *c, int key
 //@ end
 //@ if #keys > 0 then
 /* Of each of `keys` keys, gradient [keys][HEAD_LANES] times scale to `out` (row stride QKV). */
-static void attention_write_keys($(x_type) *out, const float *gradient, int keys, float scale)
+static void attention_write_keys($(plan.x_type) *out, const float *gradient, int keys, float scale)
 {
     for (int j = 0; j < keys; j++)
         for (int i = 0; i < HEAD_DIM; i++)
-            out[(size_t)j * QKV + i] = $(store("gradient[j * HEAD_LANES + i] * scale"));
+            out[(size_t)j * QKV + i] = $(store_as(plan.x_type, "gradient[j * HEAD_LANES + i] * scale"));
 }
 
 //@ end
@@ -276,7 +273,7 @@ $(wrap("NOINLINE void " .. kernel.symbol .. "(const struct attention_gradient *g
             $(kernel.symbol)_step(&b, &c, key, r, attention_min(ROW_STEP, padded - r), columns);
     }
     attention_close();
-    $(x_type) *out = g->dqkv + (size_t)key * QKV + g->head * HEAD_DIM;
+    $(plan.x_type) *out = g->dqkv + (size_t)key * QKV + g->head * HEAD_DIM;
 //@   if kernel.k then
     attention_write_keys(out + K_OFFSET, b.dk, keys, attention_score_scale());
 //@   end
@@ -288,7 +285,7 @@ $(wrap("NOINLINE void " .. kernel.symbol .. "(const struct attention_gradient *g
 //@ end
 //@ if any_q or any_k then
 /* delta [T][HEADS] = sum(dout * out) of each head: what the softmax takes off every dp. */
-static void attention_delta(float *delta, const $(x_type) *dout, const $(x_type) *out, int T)
+static void attention_delta(float *delta, const $(plan.x_type) *dout, const $(plan.x_type) *out, int T)
 {
 #pragma omp for schedule(static)
     for (int t = 0; t < T; t++)
@@ -297,7 +294,7 @@ static void attention_delta(float *delta, const $(x_type) *dout, const $(x_type)
             float sum = 0;
 #pragma omp simd reduction(+ : sum)
             for (int i = 0; i < HEAD_DIM; i++)
-                sum += $(load("dout[at + i]")) * $(load("out[at + i]"));
+                sum += $(load_as(plan.x_type, "dout[at + i]")) * $(load_as(plan.x_type, "out[at + i]"));
             delta[(size_t)t * HEADS + h] = sum;
         }
 }
@@ -313,7 +310,7 @@ static void attention_delta(float *delta, const $(x_type) *dout, const $(x_type)
 //@   local blocks = (by_key and "key_blocks" or "") .. (by_key and a.q and " + " or "") .. (a.q and "row_blocks" or "")
 //@   local key_kernel = "attention_" .. (a.k and a.v and "dk_dv" or a.k and "dk" or "dv")
 /* dqkv [T][QKV], $(wanted), from dout [T][Q_WIDTH]; $(turned and "delta [T][HEADS] is scratch; out and lse are" or "lse is") the forward pass's. */
-$(wrap("static void " .. a.symbol .. "(" .. x_type .. " *dqkv, " .. (turned and "float *delta, " or "") .. "const " .. x_type .. " *dout, " .. (turned and "const " .. x_type .. " *out, " or "") .. "const float *lse, const " .. x_type .. " *qkv, struct segments segments, int window)"))
+$(wrap("static void " .. a.symbol .. "(" .. plan.x_type .. " *dqkv, " .. (turned and "float *delta, " or "") .. "const " .. plan.x_type .. " *dout, " .. (turned and "const " .. plan.x_type .. " *out, " or "") .. "const float *lse, const " .. plan.x_type .. " *qkv, struct segments segments, int window)"))
 {
 //@   if turned then
     attention_delta(delta, dout, out, segments.starts[segments.count]);

@@ -1,5 +1,3 @@
-//@ local x_type = plan.compute_dtype == "bf16" and "bfloat16_t" or "float"
-//@ local function load(element) return x_type == "float" and element or "bfloat16_to_float(" .. element .. ")" end
 /* What attention.h is built from: products of small blocks that lie in the cache, and the packing of heads into such blocks. Here is
  * what its two bodies, attention_fma.h on vectors of floats and attention_amx.h on tiles, have in common. A body is
  *
@@ -33,8 +31,8 @@ enum { STRAIGHT = 1, TURNED = 2 };
 
 /* Vectors of HEAD_DIM: `group` heads that lie side by side at one token, then those of the next token. */
 struct attention_heads {
-    const $(x_type) *from; /* the first head of the first token */
-    size_t stride;$(x_type == "float" and "     " or "          ")/* elements from token to token */
+    const $(plan.x_type) *from; /* the first head of the first token */
+    size_t stride;$(plan.x_type == "float" and "     " or "          ")/* elements from token to token */
     int group;
 };
 
@@ -42,12 +40,12 @@ struct attention_heads {
 ALWAYS_INLINE void attention_gather(float *to, int lanes, struct attention_heads heads, int first, int count,
                                     int padded, float scale)
 {
-    const $(x_type) *token = heads.from + (size_t)(first / heads.group) * heads.stride;
+    const $(plan.x_type) *token = heads.from + (size_t)(first / heads.group) * heads.stride;
     int head = first % heads.group;
     for (int r = 0; r < count; r++, to += lanes) {
-        const $(x_type) *from = token + head * HEAD_DIM;
+        const $(plan.x_type) *from = token + head * HEAD_DIM;
         for (int i = 0; i < HEAD_DIM; i++)
-            to[i] = $(load("from[i]")) * scale;
+            to[i] = $(load_as(plan.x_type, "from[i]")) * scale;
         for (int i = HEAD_DIM; i < lanes; i++)
             to[i] = 0.0f;
         if (++head == heads.group) {

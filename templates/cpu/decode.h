@@ -50,7 +50,7 @@ ALWAYS_INLINE void decode_rows(struct decode_end end, struct operand x, struct o
         }
 }
 
-//@ if plan.compute_dtype == "bf16" then
+//@ if plan.narrow then
 //@   local most = 0
 //@   for _, p in ipairs(plan.products) do most = math.max(most, p.K) end
 enum { MOST_K = $(most) };
@@ -80,7 +80,7 @@ $(wrap("NOINLINE void " .. kind.name .. "(struct result y, struct operand x, con
     const struct decode_end end = {y, bias, residual};
     const struct operand rows_of_w = $(kind.weights)(w, K);
     const int threads = omp_get_num_threads();
-//@   if plan.compute_dtype == "bf16" then
+//@   if plan.narrow then
     _Alignas(64) float floats_of_x[DECODE_ROWS * MOST_K];
     decode_widen(floats_of_x, x, M, K);
     x = floats(floats_of_x, K);

@@ -143,17 +143,13 @@ ALWAYS_INLINE void dropout_row(uint16_t *keeps, const struct dropout *d, int t, 
     }
 }
 
-//@ local narrow = plan.compute_dtype == "bf16"
-//@ local x_type = narrow and "bfloat16_t" or "float"
 //@ local load = { float = "vec_load", bfloat16_t = "vec_load_weights" }
 //@ local store = { float = "vec_store", bfloat16_t = "vec_store_bfloat16" }
-//@ local one = { float = "%s", bfloat16_t = "bfloat16_to_float(%s)" }
-//@ local set = { float = "%s", bfloat16_t = "float_to_bfloat16(%s)" }
-//@ local forms = { { name = "dropout_rows", type = x_type }, { name = "dropout_add_floats", type = "float", add = true } }
-//@ if narrow then forms[3] = { name = "dropout_add_bfloat16s", type = x_type, add = true } end
+//@ local forms = { { name = "dropout_rows", type = plan.x_type }, { name = "dropout_add_floats", type = "float", add = true } }
+//@ if plan.narrow then forms[3] = { name = "dropout_add_bfloat16s", type = plan.x_type, add = true } end
 //@ for _, form in ipairs(forms) do
 /* y [T][width] $(form.add and "+=" or "=") x * mask / keep. */
-$(wrap("ALWAYS_INLINE void " .. form.name .. "(" .. form.type .. " *y, const " .. x_type .. " *x, const struct dropout *d, int width, int T)"))
+$(wrap("ALWAYS_INLINE void " .. form.name .. "(" .. form.type .. " *y, const " .. plan.x_type .. " *x, const struct dropout *d, int width, int T)"))
 {
     const float scale = dropout_scale(d);
 #pragma omp for schedule(static)
@@ -161,11 +157,11 @@ $(wrap("ALWAYS_INLINE void " .. form.name .. "(" .. form.type .. " *y, const " .
         for (int first = 0; first < width; first += DROPOUT_GROUP) {
             int count = width - first < DROPOUT_GROUP ? width - first : DROPOUT_GROUP, k = 0;
             $(form.type) *to = y + (size_t)t * width + first;
-            const $(x_type) *from = x + (size_t)t * width + first;
+            const $(plan.x_type) *from = x + (size_t)t * width + first;
             uint16_t keeps[DROPOUT_GROUP / DROPOUT_LANES];
             dropout_group(keeps, d, t, first / DROPOUT_GROUP);
             for (; k + VL <= count; k += VL) {
-                vec kept = vec_keep(keeps[k / DROPOUT_LANES], k % DROPOUT_LANES, $(load[x_type])(from + k)) * scale;
+                vec kept = vec_keep(keeps[k / DROPOUT_LANES], k % DROPOUT_LANES, $(load[plan.x_type])(from + k)) * scale;
 //@   if form.add then
                 $(store[form.type])(to + k, $(load[form.type])(to + k) + kept);
 //@   else
@@ -174,11 +170,11 @@ $(wrap("ALWAYS_INLINE void " .. form.name .. "(" .. form.type .. " *y, const " .
             }
             for (; k < count; k++) {
                 bool keep = keeps[k / DROPOUT_LANES] >> k % DROPOUT_LANES & 1;
-                float kept = keep ? $(one[x_type]:format("from[k]")) * scale : 0;
+                float kept = keep ? $(load_as(plan.x_type, "from[k]")) * scale : 0;
 //@   if form.add then
-                to[k] = $(set[form.type]:format(one[form.type]:format("to[k]") .. " + kept"));
+                to[k] = $(store_as(form.type, load_as(form.type, "to[k]") .. " + kept"));
 //@   else
-                to[k] = $(set[form.type]:format("kept"));
+                to[k] = $(store_as(form.type, "kept"));
 //@   end
             }
         }

@@ -1,4 +1,3 @@
-//@ local x_type = plan.compute_dtype == "bf16" and "bfloat16_t" or "float"
 /* Generation: T new tokens behind the `length` whose keys and values lie in the caches. Prompts come in chunks of PROMPT_ROWS;
  * a few tokens at a time go through kernels that read each weight once. Every function here is called by all threads.
  */
@@ -9,7 +8,7 @@
 
 //@ for _, p in ipairs(plan.products) do
 //@   if p.name ~= "lm_head" then
-//@     local parameters = p.y_type .. " *y, const " .. x_type .. " *x, const weight_t *w" .. (p.bias and ", const float *bias" or "") .. (p.residual and ", const float *residual" or "") .. ", int T, struct tuned *tuned"
+//@     local parameters = p.y_type .. " *y, const " .. plan.x_type .. " *x, const weight_t *w" .. (p.bias and ", const float *bias" or "") .. (p.residual and ", const float *residual" or "") .. ", int T, struct tuned *tuned"
 //@     local arguments = "y, x, w" .. (p.bias and ", bias" or "") .. (p.residual and ", residual" or "") .. ", T"
 $(wrap("static void matmul_" .. p.name .. "_extend(" .. parameters .. ")"))
 {
@@ -24,9 +23,9 @@ $(wrap("static void matmul_" .. p.name .. "_extend(" .. parameters .. ")"))
 //@ for _, l in ipairs(plan.loras) do
 //@   if not l.name:find("_lowest$") and l.slot ~= "lm_head" then
 //@     local z = l.dora and "float *z, " or ""
-//@     local dropped = l.dropout > 0 and not l.thin and x_type .. " *dropped, " or ""
+//@     local dropped = l.dropout > 0 and not l.thin and plan.x_type .. " *dropped, " or ""
 //@     local dora = l.dora and ", const weight_t *w, const float *magnitude, const float *norm" or ""
-//@     local parameters = l.y_type .. " *y, int ldy, float *u, " .. z .. "const " .. x_type .. " *x, " .. dropped .. "const float *a, const float *bt" .. dora .. ", int T"
+//@     local parameters = l.y_type .. " *y, int ldy, float *u, " .. z .. "const " .. plan.x_type .. " *x, " .. dropped .. "const float *a, const float *bt" .. dora .. ", int T"
 //@     local seen = (l.dora and "z, " or "") .. "x, " .. (l.dropout > 0 and not l.thin and "dropped, " or "")
 //@     local weight = l.dora and ", w, magnitude, norm" or ""
 $(wrap("static void lora_" .. l.name .. "_extend(" .. parameters .. ")"))
@@ -91,7 +90,7 @@ static void head_extend(struct device *s, float *logits)
 //@ if h.uses_norms then
     const struct norms *norms = s->norms;
 //@ end
-    $(x_type) *normed = $(x_type == "float" and "s->scratch" or "(bfloat16_t *)s->scratch");
+    $(plan.x_type) *normed = $(plan.x_type == "float" and "s->scratch" or "(bfloat16_t *)s->scratch");
 
     rmsnorm_fwd(normed, NULL, s->input[LAYERS] + (size_t)(s->T - 1) * HIDDEN, s->weights->norm, 1);
     matmul_lm_head_decode(logits, normed, head_weight(s), 1);

@@ -153,7 +153,7 @@ ALWAYS_INLINE float bfloat16_to_float(uint16_t stored)
     return value;
 }
 
-//@   if plan.compute_dtype == "bf16" then
+//@   if plan.narrow then
 /* To nearest, ties to even; what is no number stays none. */
 ALWAYS_INLINE uint16_t float_to_bfloat16(float x)
 {

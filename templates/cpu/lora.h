@@ -1,8 +1,3 @@
-//@ local narrow = plan.compute_dtype == "bf16"
-//@ local x_type = narrow and "bfloat16_t" or "float"
-//@ local into = { float = "to_floats", bfloat16_t = "to_bfloat16s" }
-//@ local from = { float = "floats", bfloat16_t = "stored" }
-//@ local size = { float = 4, bfloat16_t = 2 }
 /* Adapters: the low-rank update of each kind of adapted linear, forward and backward (Hu et al. 2021).
  *
 //@ if plan.dropout then
@@ -143,30 +138,30 @@ ALWAYS_INLINE void dora_magnitude_bwd(float *dmagnitude, struct operand dy, cons
 //@   local symbol = "lora_" .. l.name
 //@   local fwd, bwd, decode, norm = symbol .. "_fwd", symbol .. "_bwd", symbol .. "_decode", "dora_" .. l.name .. "_norm"
 //@   local drop = l.dropout > 0
-//@   local scratch = drop and ", " .. x_type .. " *dropped" or ""
+//@   local scratch = drop and ", " .. plan.x_type .. " *dropped" or ""
 //@   local random = drop and ", const struct dropout *dropout" or ""
 //@   local z = l.dora and ", float *z" or ""
 //@   local weight = l.dora and ", const weight_t *w, const float *magnitude, const float *norm" or ""
 //@   local norms = l.dora and ", const float *magnitude, const float *norm" or ""
 //@   local input, output, rank, scaling = l.in_name, l.out_name, l.r_name, l.scaling_name
-//@   local x = "const " .. x_type .. " *x"
-//@   local seen = from[x_type] .. "(" .. (drop and "seen" or "x") .. ", " .. input .. ")"
-//@   local y, dy = into[l.y_type] .. "(y, ldy)", from[l.y_type] .. "(dy, ldy)"
+//@   local x = "const " .. plan.x_type .. " *x"
+//@   local seen = operand_of(plan.x_type) .. "(" .. (drop and "seen" or "x") .. ", " .. input .. ")"
+//@   local y, dy = result_of(l.y_type) .. "(y, ldy)", operand_of(l.y_type) .. "(dy, ldy)"
 //@   local sent = l.dora and "floats(dz, " .. output .. ")" or dy
 //@   local a, bt, w = "floats(a, " .. input .. ")", "floats(bt, " .. output .. ")", "stored(w, " .. input .. ")"
-//@   local bytes = size[x_type] * l["in"] + 2 * size[l.y_type] * l.out + 4 * l.r
+//@   local bytes = bytes_of(plan.x_type) * l["in"] + 2 * bytes_of(l.y_type) * l.out + 4 * l.r
 //@   if not lowest then
 /* r = $(l.r_name) beside W [$(l.out_name)][$(l.in_name)]: $(comma(2 * l.r * (l["in"] + l.out))) FLOP and $(comma(bytes)) bytes a token$(l.dora and ", and W's again" or ""). */
 $(wrap("NOINLINE void " .. fwd .. "(" .. l.y_type .. " *y, int ldy, float *u" .. z .. ", " .. x .. (l.thin and "" or scratch) .. ", const float *a, const float *bt" .. weight .. random .. ", int T)"))
 {
 //@     if l.thin then
     const struct thin adapter = {a, bt, $(scaling), $(input), $(output), $(rank), T$(drop and ", dropout" or "")};
-    thin_fwd($(y), u, $(from[x_type])(x, $(input)), adapter);
+    thin_fwd($(y), u, $(operand_of(plan.x_type))(x, $(input)), adapter);
 }
 
 //@     else
 //@     if drop then
-    const $(x_type) *seen = x;
+    const $(plan.x_type) *seen = x;
     if (dropout->active) {
         dropout_rows(dropped, x, dropout, $(input), T);
         seen = dropped;
@@ -189,7 +184,7 @@ $(call("    ", "matmul_nn", y, "floats(u, " .. rank .. ")", bt, "T", output, ran
 //@   local dmagnitude = l.dora and ", float *dmagnitude" or ""
 //@   local kept = l.dora and ", const float *z" or ""
 //@   local dz = l.dora and ", float *dz" or ""
-//@   local back = size[x_type] * l["in"] + (l.input_gradient and 2 * size[l.dx_type] * l["in"] or 0) + size[l.y_type] * l.out + 8 * l.r
+//@   local back = bytes_of(plan.x_type) * l["in"] + (l.input_gradient and 2 * bytes_of(l.dx_type) * l["in"] or 0) + bytes_of(l.y_type) * l.out + 8 * l.r
 /* $(comma(2 * l.r * ((l.input_gradient and 2 or 1) * l["in"] + 2 * l.out))) FLOP and $(comma(back)) bytes a token$(l.input_gradient and "" or ": nothing below needs dx")$(l.dora and "; W's own product is needed for dx alone" or ""). */
 $(wrap("NOINLINE void " .. bwd .. "(" .. dx .. "float *da, float *dbt" .. dmagnitude .. ", const " .. l.y_type .. " *dy, int ldy, const float *u" .. kept .. ", " .. x .. scratch .. (l.input_gradient and ", const float *a" or "") .. ", const float *bt, float *du" .. dz .. (l.input_gradient and weight or norms) .. random .. ", int T)"))
 {
@@ -197,9 +192,9 @@ $(wrap("NOINLINE void " .. bwd .. "(" .. dx .. "float *da, float *dbt" .. dmagni
 //@     local given = l.input_gradient and "a" or "NULL"
     const struct thin adapter = {$(given), bt, $(scaling), $(input), $(output), $(rank), T$(drop and ", dropout" or "")};
 //@     if l.input_gradient then
-    const struct result to = $(into[l.dx_type])(dx, $(input));
+    const struct result to = $(result_of(l.dx_type))(dx, $(input));
 //@     end
-    thin_bwd($(l.input_gradient and "&to" or "NULL"), da, dbt, $(dy), u, $(from[x_type])(x, $(input)), $(drop and "(uint16_t *)dropped" or "NULL"), du, adapter);
+    thin_bwd($(l.input_gradient and "&to" or "NULL"), da, dbt, $(dy), u, $(operand_of(plan.x_type))(x, $(input)), $(drop and "(uint16_t *)dropped" or "NULL"), du, adapter);
 }
 
 //@   else
@@ -210,7 +205,7 @@ $(wrap("NOINLINE void " .. bwd .. "(" .. dx .. "float *da, float *dbt" .. dmagni
 $(call("    ", "matmul_tn", "to_floats(dbt, " .. output .. ")", "floats(u, " .. rank .. ")", sent, rank, output, "T", 1, "true"))
 $(call("    ", "matmul_nt", "to_floats(du, " .. rank .. ")", sent, bt, "T", rank, output, scaling, "false", "NULL", "NULL"))
 //@   if drop then
-    const $(x_type) *seen = x;
+    const $(plan.x_type) *seen = x;
     if (dropout->active) {
         dropout_rows(dropped, x, dropout, $(input), T);
         seen = dropped;
@@ -223,17 +218,17 @@ $(call("    ", "matmul_tn", "to_floats(da, " .. input .. ")", "floats(du, " .. r
 //@     end
 //@     if drop then
     if (dropout->active) {
-$(call("        ", "matmul_nn", into[x_type] .. "(dropped, " .. input .. ")", "floats(du, " .. rank .. ")", a, "T", input, rank, 1, "false"))
+$(call("        ", "matmul_nn", result_of(plan.x_type) .. "(dropped, " .. input .. ")", "floats(du, " .. rank .. ")", a, "T", input, rank, 1, "false"))
 //@       if l.dora then
-$(call("        ", "matmul_nn", into[x_type] .. "(dropped, " .. input .. ")", "floats(dz, " .. output .. ")", w, "T", input, output, 1, "true"))
+$(call("        ", "matmul_nn", result_of(plan.x_type) .. "(dropped, " .. input .. ")", "floats(dz, " .. output .. ")", w, "T", input, output, 1, "true"))
 //@       end
         dropout_add_$(l.dx_type == "float" and "floats" or "bfloat16s")(dx, dropped, dropout, $(input), T);
         return;
     }
 //@     end
-$(call("    ", "matmul_nn", into[l.dx_type] .. "(dx, " .. input .. ")", "floats(du, " .. rank .. ")", a, "T", input, rank, 1, "true"))
+$(call("    ", "matmul_nn", result_of(l.dx_type) .. "(dx, " .. input .. ")", "floats(du, " .. rank .. ")", a, "T", input, rank, 1, "true"))
 //@     if l.dora then
-$(call("    ", "matmul_nn", into[l.dx_type] .. "(dx, " .. input .. ")", "floats(dz, " .. output .. ")", w, "T", input, output, 1, "true"))
+$(call("    ", "matmul_nn", result_of(l.dx_type) .. "(dx, " .. input .. ")", "floats(dz, " .. output .. ")", w, "T", input, output, 1, "true"))
 //@     end
 //@   end
 }
@@ -244,7 +239,7 @@ $(call("    ", "matmul_nn", into[l.dx_type] .. "(dx, " .. input .. ")", "floats(
 $(wrap("static void " .. decode .. "(" .. l.y_type .. " *y, int ldy, " .. x .. ", const float *a, const float *bt" .. weight .. ", int M)"))
 {
     float u[DECODE_ROWS * $(l.r_name)];
-    const struct operand rows = $(from[x_type])(x, $(input));
+    const struct operand rows = $(operand_of(plan.x_type))(x, $(input));
     const struct result to = $(y);
     const int threads = omp_get_num_threads();
     lora_decode_inner(u, rows, a, $(scaling), $(input), $(rank), M);

@@ -1,4 +1,3 @@
-//@ local narrow = plan.compute_dtype == "bf16"
 /* Matrix products. First the core that every product of the model is an instance of, then the products themselves.
  *
  * C [M][N] = alpha * A B, three ways of storing A and B:
@@ -32,7 +31,7 @@
 #include "tuned.h"
 
 //@ local forms = { nt = { { false, false } }, nn = { { false, false } }, tn = { { false, false } } }
-//@ if narrow then
+//@ if plan.narrow then
 //@   forms.nt = { { true, true }, { true, false }, { false, false } }
 //@   forms.nn = { { true, true }, { false, true }, { false, false } }
 //@   forms.tn = { { false, true }, { false, false } }
@@ -109,10 +108,6 @@ $(wrap("ALWAYS_INLINE void matmul_" .. kind .. "(struct result c, struct operand
 //@ end
 /* ---- this model's products ---- */
 
-//@ local x_type = narrow and "bfloat16_t" or "float"
-//@ local into = { float = "to_floats", bfloat16_t = "to_bfloat16s" }
-//@ local from = { float = "floats", bfloat16_t = "stored" }
-//@ local size = { float = 4, bfloat16_t = 2 }
 /* `tuned` says how they are cut and is told how long they take (tuned.h); NULL: as always, nothing. */
 
 //@ for _, p in ipairs(plan.products) do
@@ -126,11 +121,11 @@ $(wrap("ALWAYS_INLINE void matmul_" .. kind .. "(struct result c, struct operand
 //@   local given = (p.bias and "bias" or "NULL") .. ", " .. (p.residual and "residual" or "NULL")
 //@   local plus = (p.bias and " + bias" or "") .. (p.residual and " + residual" or "")
 /* y [T][$(p.N_name)] = x [T][$(p.K_name)] W^T$(plus), W [$(p.N_name)][$(p.K_name)]; $(comma(p.flops)) FLOP
- * and $(comma(size[p.y_type] * p.N + size[x_type] * p.K)) bytes a token beside W's $(comma(p.N * p.K * weight_bytes)): bound by arithmetic from some tens of tokens on, by reading W below. */
-$(wrap("NOINLINE void " .. fwd .. "(" .. p.y_type .. " *y, const " .. x_type .. " *x, const " .. type .. " *w" .. extra .. ", int T, struct tuned *tuned)"))
+ * and $(comma(bytes_of(p.y_type) * p.N + bytes_of(plan.x_type) * p.K)) bytes a token beside W's $(comma(p.N * p.K * weight_bytes)): bound by arithmetic from some tens of tokens on, by reading W below. */
+$(wrap("NOINLINE void " .. fwd .. "(" .. p.y_type .. " *y, const " .. plan.x_type .. " *x, const " .. type .. " *w" .. extra .. ", int T, struct tuned *tuned)"))
 {
     const struct turn turn = turn_begin(tuned, $(p.name:upper())_FWD, T);
-$(wrap("    matmul_nt_cut(" .. into[p.y_type] .. "(y, " .. p.N_name .. "), " .. from[x_type] .. "(x, " .. p.K_name .. "), " .. weights .. "(w, " .. p.K_name .. "), T, " .. p.N_name .. ", " .. p.K_name .. ", 1, false, " .. given .. ", CUTS[turn.variant]);"))
+$(wrap("    matmul_nt_cut(" .. result_of(p.y_type) .. "(y, " .. p.N_name .. "), " .. operand_of(plan.x_type) .. "(x, " .. p.K_name .. "), " .. weights .. "(w, " .. p.K_name .. "), T, " .. p.N_name .. ", " .. p.K_name .. ", 1, false, " .. given .. ", CUTS[turn.variant]);"))
     turn_end(turn);
 }
 
@@ -139,23 +134,23 @@ $(wrap("    matmul_nt_cut(" .. into[p.y_type] .. "(y, " .. p.N_name .. "), " .. 
 $(wrap("NOINLINE void " .. bwd .. "(" .. p.dx_type .. " *dx, const " .. p.y_type .. " *dy, const " .. type .. " *w, int T, struct tuned *tuned)"))
 {
     const struct turn turn = turn_begin(tuned, $(p.name:upper())_BWD, T);
-$(wrap("    matmul_nn_cut(" .. into[p.dx_type] .. "(dx, " .. p.K_name .. "), " .. from[p.y_type] .. "(dy, " .. p.N_name .. "), " .. weights .. "(w, " .. p.K_name .. "), T, " .. p.K_name .. ", " .. p.N_name .. ", 1, false, CUTS[turn.variant]);"))
+$(wrap("    matmul_nn_cut(" .. result_of(p.dx_type) .. "(dx, " .. p.K_name .. "), " .. operand_of(p.y_type) .. "(dy, " .. p.N_name .. "), " .. weights .. "(w, " .. p.K_name .. "), T, " .. p.K_name .. ", " .. p.N_name .. ", 1, false, CUTS[turn.variant]);"))
     turn_end(turn);
 }
 
 //@   end
 //@   if p.weight_gradient then
 /* dW [$(p.N_name)][$(p.K_name)] += dy^T x; $(comma(p.flops)) FLOP a token. */
-NOINLINE void $(dw)(float *dw, const float *dy, const $(x_type) *x, int T)
+NOINLINE void $(dw)(float *dw, const float *dy, const $(plan.x_type) *x, int T)
 {
-$(wrap("    matmul_tn(to_floats(dw, " .. p.K_name .. "), floats(dy, " .. p.N_name .. "), " .. from[x_type] .. "(x, " .. p.K_name .. "), " .. p.N_name .. ", " .. p.K_name .. ", T, 1, true);"))
+$(wrap("    matmul_tn(to_floats(dw, " .. p.K_name .. "), floats(dy, " .. p.N_name .. "), " .. operand_of(plan.x_type) .. "(x, " .. p.K_name .. "), " .. p.N_name .. ", " .. p.K_name .. ", T, 1, true);"))
 }
 
 //@   end
 /* y [M][$(p.N_name)] = x [M][$(p.K_name)] W^T$(plus) for M from 1 to DECODE_ROWS rows: reads W once, bound by that. */
-$(wrap("static void " .. decode .. "(" .. p.y_type .. " *y, const " .. x_type .. " *x, const " .. type .. " *w" .. extra .. ", int M)"))
+$(wrap("static void " .. decode .. "(" .. p.y_type .. " *y, const " .. plan.x_type .. " *x, const " .. type .. " *w" .. extra .. ", int M)"))
 {
-$(wrap("    " .. decode_kind .. "(" .. into[p.y_type] .. "(y, " .. p.N_name .. "), " .. from[x_type] .. "(x, " .. p.K_name .. "), w, " .. given .. ", M, " .. p.N_name .. ", " .. p.K_name .. ");"))
+$(wrap("    " .. decode_kind .. "(" .. result_of(p.y_type) .. "(y, " .. p.N_name .. "), " .. operand_of(plan.x_type) .. "(x, " .. p.K_name .. "), w, " .. given .. ", M, " .. p.N_name .. ", " .. p.K_name .. ");"))
 }
 
 //@ end

@@ -1,6 +1,3 @@
-//@ local into = { float = "to_floats", bfloat16_t = "to_bfloat16s" }
-//@ local from = { float = "floats", bfloat16_t = "stored" }
-//@ local x_type = plan.compute_dtype == "bf16" and "bfloat16_t" or "float"
 /* The command tune: operations computed on made-up numbers until what is watched is measured. Products have fewer columns and are
  * less deep than the model's where those are many, so that a call takes some hundredths of a second; blocks are what they would be.
  */
@@ -52,14 +49,14 @@ static void measured_call(const struct measured *m, struct tuned *tuned, enum tu
     case $(p.name:upper())_FWD: {
         const int N = measured_columns(m, $(p.N_name)), K = measured_depth($(p.K_name));
         measured_part(&turn, N, K, $(p.flops) / 2);
-$(wrap("        matmul_nt_cut(" .. into[p.y_type] .. "(m->to, N), " .. from[x_type] .. "(m->from, K), " .. w .. ", T, N, K, 1, false, NULL, NULL, cut);"))
+$(wrap("        matmul_nt_cut(" .. result_of(p.y_type) .. "(m->to, N), " .. operand_of(plan.x_type) .. "(m->from, K), " .. w .. ", T, N, K, 1, false, NULL, NULL, cut);"))
         break;
     }
 //@   if p.backward then
     case $(p.name:upper())_BWD: {
         const int N = measured_depth($(p.N_name)), K = measured_columns(m, $(p.K_name));
         measured_part(&turn, N, K, $(p.flops) / 2);
-$(wrap("        matmul_nn_cut(" .. into[p.dx_type] .. "(m->to, K), " .. from[p.y_type] .. "(m->from, N), " .. w .. ", T, K, N, 1, false, cut);"))
+$(wrap("        matmul_nn_cut(" .. result_of(p.dx_type) .. "(m->to, K), " .. operand_of(p.y_type) .. "(m->from, N), " .. w .. ", T, K, N, 1, false, cut);"))
         break;
     }
 //@   end

@@ -1,4 +1,3 @@
-//@ local narrow = plan.compute_dtype == "bf16"
 /* What a matrix product is told, and the ends of it that do not depend on how it is computed.
  *
  * C [M][N] = alpha * A B (+ bias) (+ residual), all row-major with a row stride each. A is stored [M][K], or [K][M] where
@@ -34,7 +33,7 @@ ALWAYS_INLINE struct operand stored(const weight_t *data, int stride)
 
 /* Where a result goes. */
 struct result {
-//@ if narrow then
+//@ if plan.narrow then
     void *data;
     int stride;
     bool stored; /* bfloat16, not float */
@@ -46,14 +45,14 @@ struct result {
 
 ALWAYS_INLINE struct result to_floats(float *data, int stride)
 {
-//@ if narrow then
+//@ if plan.narrow then
     return (struct result){data, stride, false};
 //@ else
     return (struct result){data, stride};
 //@ end
 }
 
-//@ if narrow then
+//@ if plan.narrow then
 ALWAYS_INLINE struct result to_bfloat16s(bfloat16_t *data, int stride)
 {
     return (struct result){data, stride, true};
@@ -63,7 +62,7 @@ ALWAYS_INLINE struct result to_bfloat16s(bfloat16_t *data, int stride)
 ALWAYS_INLINE float result_element(struct result c, size_t row, size_t column)
 {
     size_t at = row * c.stride + column;
-//@ if narrow then
+//@ if plan.narrow then
     return c.stored ? bfloat16_to_float(((const bfloat16_t *)c.data)[at]) : ((const float *)c.data)[at];
 //@ else
     return c.data[at];
@@ -73,7 +72,7 @@ ALWAYS_INLINE float result_element(struct result c, size_t row, size_t column)
 ALWAYS_INLINE void result_set(struct result c, size_t row, size_t column, float value)
 {
     size_t at = row * c.stride + column;
-//@ if narrow then
+//@ if plan.narrow then
     if (c.stored)
         ((bfloat16_t *)c.data)[at] = float_to_bfloat16(value);
     else
@@ -115,7 +114,7 @@ ALWAYS_INLINE void operand_prefetch(struct operand o, size_t row, size_t column)
 
 ALWAYS_INLINE void result_prefetch(struct result c, size_t row, size_t column)
 {
-//@ if narrow then
+//@ if plan.narrow then
     size_t size = c.stored ? sizeof(bfloat16_t) : sizeof(float);
 //@ else
     size_t size = sizeof(float);
@@ -180,7 +179,7 @@ ALWAYS_INLINE struct part part_of(struct product p, int tile_rows, int tile_colu
     };
 }
 
-//@ if narrow then
+//@ if plan.narrow then
 /* VL elements of C from (row, column) on. */
 ALWAYS_INLINE vec result_load(struct result c, size_t row, size_t column)
 {

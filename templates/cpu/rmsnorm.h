@@ -1,6 +1,3 @@
-//@ local narrow = plan.compute_dtype == "bf16"
-//@ local x_type = narrow and "bfloat16_t" or "float"
-//@ local function store(value) return narrow and "float_to_bfloat16(" .. value .. ")" or value end
 /* RMSNorm (Zhang and Sennrich 2019): y = x * rstd * weight, rstd = 1 / sqrt(mean(x^2) + $(plan.model.rms_norm_eps)).
  *
  * Rows are tokens and are shared out among the threads; sums run in float over vector lanes in a fixed order. Memory-bound: per
@@ -39,7 +36,7 @@ ALWAYS_INLINE void norm_vector_bwd(float *dx, const float *base, const float *dy
 }
 
 /* y [T][HIDDEN], rstd [T] (kept for the backward pass; NULL: not wanted), x [T][HIDDEN], weight [HIDDEN]. */
-static void rmsnorm_fwd($(x_type) *y, float *rstd, const float *x, const float *weight, int T)
+static void rmsnorm_fwd($(plan.x_type) *y, float *rstd, const float *x, const float *weight, int T)
 {
 #pragma omp for schedule(static)
     for (int t = 0; t < T; t++) {
@@ -49,7 +46,7 @@ static void rmsnorm_fwd($(x_type) *y, float *rstd, const float *x, const float *
             rstd[t] = scale;
 #pragma omp simd
         for (int i = 0; i < HIDDEN; i++)
-            y[(size_t)t * HIDDEN + i] = $(store("row[i] * scale * weight[i]"));
+            y[(size_t)t * HIDDEN + i] = $(store_as(plan.x_type, "row[i] * scale * weight[i]"));
     }
 }
 
@@ -65,7 +62,7 @@ static void rmsnorm_bwd(float *dx, const float *dy, const float *x, const float 
 }
 
 //@ if plan.model.qk_norm then
-//@   if narrow then
+//@   if plan.narrow then
 /* One head's vector. */
 ALWAYS_INLINE void head_load(float *to, const bfloat16_t *from)
 {
@@ -84,15 +81,15 @@ ALWAYS_INLINE void head_store(bfloat16_t *to, const float *from)
 //@   end
 /* The same over each head of q and of k, as Qwen3 does; v is copied. y, qkv [T][QKV]; rstd [T][HEADS + KV_HEADS] or NULL;
  * weights [HEAD_DIM]. */
-$(wrap("static void head_norm_fwd(" .. x_type .. " *y, float *rstd, const " .. x_type .. " *qkv, const float *q_weight, const float *k_weight, int T)"))
+$(wrap("static void head_norm_fwd(" .. plan.x_type .. " *y, float *rstd, const " .. plan.x_type .. " *qkv, const float *q_weight, const float *k_weight, int T)"))
 {
 #pragma omp for schedule(static)
     for (int t = 0; t < T; t++) {
-        const $(x_type) *from = qkv + (size_t)t * QKV;
-        $(x_type) *to = y + (size_t)t * QKV;
+        const $(plan.x_type) *from = qkv + (size_t)t * QKV;
+        $(plan.x_type) *to = y + (size_t)t * QKV;
         for (int h = 0; h < HEADS + KV_HEADS; h++) {
             const float *weight = h < HEADS ? q_weight : k_weight;
-//@   if narrow then
+//@   if plan.narrow then
             float head[HEAD_DIM];
             head_load(head, from + h * HEAD_DIM);
 //@   else
@@ -103,7 +100,7 @@ $(wrap("static void head_norm_fwd(" .. x_type .. " *y, float *rstd, const " .. x
                 rstd[(size_t)t * (HEADS + KV_HEADS) + h] = scale;
 #pragma omp simd
             for (int i = 0; i < HEAD_DIM; i++)
-                to[h * HEAD_DIM + i] = $(store("head[i] * scale * weight[i]"));
+                to[h * HEAD_DIM + i] = $(store_as(plan.x_type, "head[i] * scale * weight[i]"));
         }
         memcpy(to + Q_WIDTH + KV_WIDTH, from + Q_WIDTH + KV_WIDTH, KV_WIDTH * sizeof *to);
     }
@@ -115,13 +112,13 @@ $(wrap("static void head_norm_fwd(" .. x_type .. " *y, float *rstd, const " .. x
 //@     local weights = (variant.q and ", const float *q_weight" or "") .. (variant.k and ", const float *k_weight" or "")
 //@     local weight = variant.q and variant.k and "h < HEADS ? q_weight : k_weight" or variant.q and "q_weight" or "k_weight"
 /* In place: dqkv [T][QKV] comes as the gradient of the normed $(which) and leaves as that of qkv, the norm's input. */
-$(wrap("static void " .. variant.symbol .. "(" .. x_type .. " *dqkv, const " .. x_type .. " *qkv, const float *rstd" .. weights .. ", int T)"))
+$(wrap("static void " .. variant.symbol .. "(" .. plan.x_type .. " *dqkv, const " .. plan.x_type .. " *qkv, const float *rstd" .. weights .. ", int T)"))
 {
 #pragma omp for schedule(static)
     for (int t = 0; t < T; t++)
         for (int h = $(first); h < $(last); h++) {
             size_t at = (size_t)t * QKV + (size_t)h * HEAD_DIM;
-//@     if narrow then
+//@     if plan.narrow then
             float head[HEAD_DIM], gradient[HEAD_DIM];
             head_load(head, qkv + at);
             head_load(gradient, dqkv + at);

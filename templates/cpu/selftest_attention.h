@@ -1,6 +1,5 @@
-//@ local narrow = plan.compute_dtype == "bf16"
-//@ local rounding = narrow and " + RESULT_ROUNDING" or ""
-//@ local function into(name) return narrow and name or "c->" .. name end
+//@ local rounding = plan.narrow and " + RESULT_ROUNDING" or ""
+//@ local function into(name) return plan.narrow and name or "c->" .. name end
 /* Checks of attention.h and attention_backward.h: forward, backward and generation against the reference, with and without a window,
  * over segments that begin and end inside blocks, and the same bits with one thread.
  */
@@ -61,19 +60,19 @@ static double attention_fwd_limit(const struct attention_case *c)
  * takes nearly all of a row, dp - delta cancels, and what stays of them is their rounding errors: delta's too, which comes from out. */
 static double attention_bwd_limit(const struct attention_case *c)
 {
-    return reference_limit((double)c->T * GROUP, 8 + 4 * sqrt(3 * HEAD_DIM)) + 8 * OPERAND_ROUNDING$(narrow and " +\n           8 * RESULT_ROUNDING" or "");
+    return reference_limit((double)c->T * GROUP, 8 + 4 * sqrt(3 * HEAD_DIM)) + 8 * OPERAND_ROUNDING$(plan.narrow and " +\n           8 * RESULT_ROUNDING" or "");
 }
 //@ end
 
 static void attention_run_fwd(struct attention_case *c, int threads)
 {
-//@ if narrow then
+//@ if plan.narrow then
     const size_t T = c->T;
     bfloat16_t *qkv = selftest_narrow(c->qkv, T * QKV), *out = selftest_narrow(c->out, T * Q_WIDTH);
 //@ end
 #pragma omp parallel num_threads(threads)
     attention_fwd($(into "out"), c->lse, $(into "qkv"), c->segments, c->window);
-//@ if narrow then
+//@ if plan.narrow then
     selftest_take(c->out, out, T * Q_WIDTH);
     free(qkv);
 //@ end
@@ -101,14 +100,14 @@ static void check_attention_fwd(struct selftest *s, struct attention_case *c)
 //@   local turned = a.q or a.k
 static void run_$(a.symbol)(struct attention_case *c, int threads)
 {
-//@   if narrow then
+//@   if plan.narrow then
     const size_t T = c->T;
     bfloat16_t *qkv = selftest_narrow(c->qkv, T * QKV), *dqkv = selftest_narrow(c->dqkv, T * QKV);
     bfloat16_t *dout = selftest_narrow(c->dout, T * Q_WIDTH)$(turned and ", *out = selftest_narrow(c->out, T * Q_WIDTH)" or "");
 //@   end
 #pragma omp parallel num_threads(threads)
 $(wrap("    " .. a.symbol .. "(" .. into "dqkv" .. ", " .. (turned and "c->delta, " or "") .. into "dout" .. ", " .. (turned and into "out" .. ", " or "") .. "c->lse, " .. into "qkv" .. ", c->segments, c->window);"))
-//@   if narrow then
+//@   if plan.narrow then
     selftest_take(c->dqkv, dqkv, T * QKV);
     free(qkv);
     free(dout);
@@ -197,7 +196,7 @@ static void check_attention_extend(struct selftest *s, const struct attention_ca
     static const int chunks[] = {1, 17, 1, 2};
     struct reference_segments segment = {1, (const int32_t[]){0, c->segments.starts[1]}, c->window};
     const size_t T = c->segments.starts[1];
-//@ if narrow then
+//@ if plan.narrow then
     bfloat16_t *k = selftest_narrow(c->qkv, T * KV_WIDTH), *v = selftest_narrow(c->qkv, T * KV_WIDTH);
     bfloat16_t *qkv = selftest_narrow(c->qkv, T * QKV), *to = selftest_narrow(c->out, T * Q_WIDTH);
 //@ else
@@ -211,7 +210,7 @@ static void check_attention_extend(struct selftest *s, const struct attention_ca
 #pragma omp parallel num_threads(s->threads)
         attention_extend(to + (size_t)length * Q_WIDTH, k, v, qkv + (size_t)length * QKV, length, n, c->window);
     }
-//@ if narrow then
+//@ if plan.narrow then
     selftest_take(c->out, to, T * Q_WIDTH);
     free(qkv);
 //@ end

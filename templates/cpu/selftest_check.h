@@ -47,19 +47,19 @@ static float *selftest_random(struct selftest *s, size_t n, float range)
 }
 
 //@ if plan.compute_dtype ~= "f32" then
-/* Cuts n floats to what AMX, which takes $(plan.compute_dtype == "bf16" and "one bfloat16" or "two bfloat16") of each, takes as they are. */
+/* Cuts n floats to what AMX, which takes $(plan.narrow and "one bfloat16" or "two bfloat16") of each, takes as they are. */
 static void selftest_cut(float *x, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         uint32_t bits;
         memcpy(&bits, &x[i], sizeof bits);
-        bits &= $(plan.compute_dtype == "bf16" and "0xffff0000u" or "0xffffff00u");
+        bits &= $(plan.narrow and "0xffff0000u" or "0xffffff00u");
         memcpy(&x[i], &bits, sizeof bits);
     }
 }
 
 //@ end
-/* The same for what goes into $(plan.compute_dtype == "bf16" and "kernels as bfloat16 or into " or "")matrix products. */
+/* The same for what goes into $(plan.narrow and "kernels as bfloat16 or into " or "")matrix products. */
 static float *selftest_operand(struct selftest *s, size_t n, float range)
 {
     float *x = selftest_random(s, n, range);
@@ -69,7 +69,7 @@ static float *selftest_operand(struct selftest *s, size_t n, float range)
     return x;
 }
 
-//@ if plan.compute_dtype == "bf16" then
+//@ if plan.narrow then
 /* What rounding to bfloat16 takes at most, relative to a result. */
 static const double RESULT_ROUNDING = 0x1p-8;
 

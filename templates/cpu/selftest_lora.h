@@ -1,5 +1,3 @@
-//@ local narrow = plan.compute_dtype == "bf16"
-//@ local x_type = narrow and "bfloat16_t" or "float"
 /* Checks of lora.h and dropout.h: every adapter kernel forward, backward and for few rows against the reference, with and without
  * dropout, y and dy being slices of wider rows; the same bits with one thread and for a row alone; the reference's own gradients
  * against finite differences.
@@ -35,7 +33,7 @@ static const uint64_t SELFTEST_SEED = 0x123456789abcdef0u;
 static void lora_fill(float *x, size_t n, uint64_t seed)
 {
     reference_fill_float(x, n, 1, seed);
-//@ if narrow then
+//@ if plan.narrow then
     selftest_cut(x, n);
 //@ end
 }
@@ -140,10 +138,10 @@ static void check_added(struct selftest *s, const char *kernel, const char *shap
 }
 
 /* Products follow each other: by A, by B, with DoRA by W as well. Where operands are rounded, a product is off by two roundings, and a
- * sum in which few large products cancel by some times as much of its own size.$(narrow and " What lies behind dropout, and results, are\n * rounded as they are stored." or "") */
+ * sum in which few large products cancel by some times as much of its own size.$(plan.narrow and " What lies behind dropout, and results, are\n * rounded as they are stored." or "") */
 static double lora_limit(const struct lora_case *c, double length)
 {
-    return reference_limit(length, 8 + sqrt((double)c->in + c->r + c->out)) + 8 * OPERAND_ROUNDING$(narrow and " +\n           4 * RESULT_ROUNDING" or "");
+    return reference_limit(length, 8 + sqrt((double)c->in + c->r + c->out)) + 8 * OPERAND_ROUNDING$(plan.narrow and " +\n           4 * RESULT_ROUNDING" or "");
 }
 
 static void check_lora_fwd(struct selftest *s, const char *kernel, const struct lora_case *c, bool dropout)
@@ -222,9 +220,9 @@ static size_t lora_case_size(const struct lora_case *c)
 //@   local drop = l.dropout > 0
 //@   local weight = l.dora and ", c->w, c->magnitude, c->norm" or ""
 //@   local random = drop and ", dropout" or ""
-//@   local typed = { { "x", "T * c->in", x_type, false }, { "y", "T * c->ldy", l.y_type, true }, { "dy", "T * c->ldy", l.y_type, false } }
+//@   local typed = { { "x", "T * c->in", plan.x_type, false }, { "y", "T * c->ldy", l.y_type, true }, { "dy", "T * c->ldy", l.y_type, false } }
 //@   if l.input_gradient then typed[#typed + 1] = { "dx", "T * c->in", l.dx_type, true } end
-//@   if drop then typed[#typed + 1] = { "dropped", "T * c->in", x_type, false } end
+//@   if drop then typed[#typed + 1] = { "dropped", "T * c->in", plan.x_type, false } end
 //@   local function pass(name)
 //@     for _, v in ipairs(typed) do
 //@       if v[1] == name and v[3] ~= "float" then return name end
@@ -235,7 +233,7 @@ static size_t lora_case_size(const struct lora_case *c)
 static void $(run)(struct lora_case *c, int threads$(drop and ", const struct dropout *dropout" or ""))
 {
     lora_case_reset(c);
-//@   if narrow then
+//@   if plan.narrow then
     const size_t T = c->T;
 //@   end
 //@   for _, v in ipairs(typed) do
@@ -297,15 +295,15 @@ static void $(check)(struct selftest *s, int T)
     free(one);
     if (T <= 8) {
         lora_case_reset(&c);
-//@   if narrow then
+//@   if plan.narrow then
         bfloat16_t *x = selftest_narrow(c.x, (size_t)T * c.in);
 //@     if l.y_type ~= "float" then
         bfloat16_t *y = selftest_narrow(c.y, (size_t)T * c.ldy);
 //@     end
 //@   end
 #pragma omp parallel num_threads(s->threads)
-$(wrap("        " .. base .. "_decode(" .. (l.y_type == "float" and "c.y" or "y") .. ", c.ldy, " .. (narrow and "x" or "c.x") .. ", c.a, c.bt" .. (l.dora and ", c.w, c.magnitude, c.norm" or "") .. ", T);"))
-//@   if narrow then
+$(wrap("        " .. base .. "_decode(" .. (l.y_type == "float" and "c.y" or "y") .. ", c.ldy, " .. (plan.narrow and "x" or "c.x") .. ", c.a, c.bt" .. (l.dora and ", c.w, c.magnitude, c.norm" or "") .. ", T);"))
+//@   if plan.narrow then
         free(x);
 //@     if l.y_type ~= "float" then
         selftest_take(c.y, y, (size_t)T * c.ldy);

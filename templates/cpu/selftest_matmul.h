@@ -1,5 +1,3 @@
-//@ local narrow = plan.compute_dtype == "bf16"
-//@ local x_type = narrow and "bfloat16_t" or "float"
 /* Checks of matmul.h at this model's sizes, of Philox, and (selftest_lora.h) of the adapters: against the references, at row counts beside the register
  * tile's, and bit for bit against one thread and against a row alone.
  *
@@ -128,7 +126,7 @@ static void check_nn(struct selftest *s, const char *kernel, const float *found,
 
 //@ end
 //@ if any_gradient then
-typedef void weight_gradient(float *dw, const float *dy, const $(x_type) *x, int T);
+typedef void weight_gradient(float *dw, const float *dy, const $(plan.x_type) *x, int T);
 
 /* dw [N][K], which begins as random values, at some of its rows against dw + dy^T x. */
 static void check_weight_gradient(struct selftest *s, const char *kernel, weight_gradient *dw_kernel, const float *dy,
@@ -139,7 +137,7 @@ static void check_weight_gradient(struct selftest *s, const char *kernel, weight
     float *dw = selftest_random(s, size, 1), *one = allocate(size * sizeof *one, "selftest");
     float *part = selftest_floats((size_t)count * K), *dy_part = selftest_floats((size_t)T * count);
     double *expected = selftest_doubles((size_t)count * K), *wide_x = reference_widen(x, (size_t)T * K);
-//@   if narrow then
+//@   if plan.narrow then
     bfloat16_t *x_stored = selftest_narrow(x, (size_t)T * K);
 //@   end
     memcpy(one, dw, size * sizeof *dw);
@@ -149,9 +147,9 @@ static void check_weight_gradient(struct selftest *s, const char *kernel, weight
     checked_columns(dy_part, dy, T, N, count);
     double *wide_dy = reference_widen(dy_part, (size_t)T * count);
 #pragma omp parallel num_threads(s->threads)
-    dw_kernel(dw, dy, $(narrow and "x_stored" or "x"), T);
-    dw_kernel(one, dy, $(narrow and "x_stored" or "x"), T);
-//@   if narrow then
+    dw_kernel(dw, dy, $(plan.narrow and "x_stored" or "x"), T);
+    dw_kernel(one, dy, $(plan.narrow and "x_stored" or "x"), T);
+//@   if plan.narrow then
     free(x_stored);
 //@   end
     for (int c = 0; c < count; c++)
@@ -190,7 +188,7 @@ struct $(symbol)_case {
     struct tuned tuned[TUNED_OPERATIONS * ROW_CLASSES];
 };
 
-//@   local functions = { { "fwd", "y", "N", p.y_type, "x", "K", x_type }, { "decode", "y", "N", p.y_type, "x", "K", x_type } }
+//@   local functions = { { "fwd", "y", "N", p.y_type, "x", "K", plan.x_type }, { "decode", "y", "N", p.y_type, "x", "K", plan.x_type } }
 //@   if p.backward then functions[3] = { "bwd", "dx", "K", p.dx_type, "dy", "N", p.y_type } end
 //@   for _, f in ipairs(functions) do
 //@     local name, to, to_width, to_type, from, from_width, from_type = table.unpack(f)

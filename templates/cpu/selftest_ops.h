@@ -1,6 +1,5 @@
-//@ local narrow = plan.compute_dtype == "bf16"
-//@ local rounding = narrow and " + RESULT_ROUNDING" or ""
-//@ local function into(name) return narrow and name .. "_stored" or name end
+//@ local rounding = plan.narrow and " + RESULT_ROUNDING" or ""
+//@ local function into(name) return plan.narrow and name .. "_stored" or name end
 /* Checks of the kernels that are neither products nor attention: norms, rotary embedding, SwiGLU, embedding, rows, loss, AdamW.
  *
  * Each function checks forward and backward at one T, or R. The references' own backward passes are held against finite
@@ -64,12 +63,12 @@ static void check_rmsnorm(struct selftest *s, int T)
     double *wide_x = reference_widen(x, n), *wide_weight = reference_widen(weight, HIDDEN),
            *wide_dy = reference_widen(dy, n);
     double *expected = selftest_doubles(n), limit = reference_limit(HIDDEN, 6);
-//@ if narrow then
+//@ if plan.narrow then
     bfloat16_t *y_stored = selftest_narrow(y, n);
 //@ end
 #pragma omp parallel num_threads(s->threads)
     rmsnorm_fwd($(into "y"), rstd, x, weight, T);
-//@ if narrow then
+//@ if plan.narrow then
     selftest_take(y, y_stored, n);
 //@ end
     reference_rmsnorm(expected, wide_x, wide_weight, RMS_NORM_EPS, T, HIDDEN);
@@ -96,26 +95,26 @@ static void check_head_norm(struct selftest *s, int T)
     double *wide = reference_widen(qkv, n), *wide_q = reference_widen(q_weight, HEAD_DIM),
            *wide_k = reference_widen(k_weight, HEAD_DIM);
     double *wide_dy = reference_widen(dy, n), *expected = selftest_doubles(n), limit = reference_limit(HEAD_DIM, 6);
-//@ if narrow then
+//@ if plan.narrow then
     bfloat16_t *qkv_stored = selftest_narrow(qkv, n), *y_stored = selftest_narrow(y, n);
 //@ end
 #pragma omp parallel num_threads(s->threads)
     head_norm_fwd($(into "y"), rstd, $(into "qkv"), q_weight, k_weight, T);
-//@ if narrow then
+//@ if plan.narrow then
     selftest_take(y, y_stored, n);
 //@ end
     reference_head_norm(expected, wide, wide_q, wide_k, RMS_NORM_EPS, T, &heads);
     selftest_compare(s, "head_norm_fwd", shape.text, y, expected, n, limit$(rounding));
 //@   for _, variant in ipairs(plan.gradients.head_norm) do
 //@     local weights = (variant.q and "q_weight, " or "") .. (variant.k and "k_weight, " or "")
-//@     if narrow then
+//@     if plan.narrow then
     bfloat16_t *$(variant.symbol)_out = selftest_narrow(dy, n);
 //@     else
     memcpy(dqkv, dy, n * sizeof *dqkv);
 //@     end
 #pragma omp parallel num_threads(s->threads)
-    $(variant.symbol)($(narrow and variant.symbol .. "_out" or "dqkv"), $(into "qkv"), rstd, $(weights)T);
-//@     if narrow then
+    $(variant.symbol)($(plan.narrow and variant.symbol .. "_out" or "dqkv"), $(into "qkv"), rstd, $(weights)T);
+//@     if plan.narrow then
     selftest_take(dqkv, $(variant.symbol)_out, n);
 //@     end
     reference_head_norm_backward(expected, wide_dy, wide, wide_q, wide_k, RMS_NORM_EPS, T, &heads);
@@ -124,7 +123,7 @@ static void check_head_norm(struct selftest *s, int T)
 //@     end
     selftest_compare(s, "$(variant.symbol)", shape.text, dqkv, expected, n, limit$(rounding));
 //@   end
-//@   if narrow then
+//@   if plan.narrow then
     free(qkv_stored);
 //@   end
     void *all[] = {qkv, q_weight, k_weight, y, rstd, dy, dqkv, wide, wide_q, wide_k, wide_dy, expected};
@@ -144,19 +143,19 @@ static void check_rope(struct selftest *s, int T)
     int32_t *position = allocate(T * sizeof *position, "selftest");
     for (int t = 0; t < T; t++)
         position[t] = T - 1 - t;
-//@ if narrow then
+//@ if plan.narrow then
     bfloat16_t *qkv_stored = selftest_narrow(qkv, n);
 //@ end
 #pragma omp parallel num_threads(s->threads)
     rope_fwd($(into "qkv"), position, cosine, sine, T);
-//@ if narrow then
+//@ if plan.narrow then
     selftest_take(qkv, qkv_stored, n);
 //@ end
     reference_rope(wide, position, wide_cosine, wide_sine, T, &heads);
     selftest_compare(s, "rope_fwd", shape.text, qkv, wide, n, reference_limit(2, 0)$(rounding));
 //@ for _, variant in ipairs(plan.gradients.rope) do
     reference_fill_float(qkv, n, 2, ++s->seeds);
-//@   if narrow then
+//@   if plan.narrow then
     selftest_cut(qkv, n);
     qkv_stored = selftest_narrow(qkv, n);
 //@   end
@@ -164,7 +163,7 @@ static void check_rope(struct selftest *s, int T)
         before[i] = wide[i] = qkv[i];
 #pragma omp parallel num_threads(s->threads)
     $(variant.symbol)($(into "qkv"), position, cosine, sine, T);
-//@   if narrow then
+//@   if plan.narrow then
     selftest_take(qkv, qkv_stored, n);
 //@   end
     reference_rope_backward(wide, position, wide_cosine, wide_sine, T, &heads);
@@ -187,25 +186,25 @@ static void check_swiglu(struct selftest *s, int T)
            *expected = selftest_doubles(2 * n), *untouched = selftest_doubles(2 * n);
     gate_up[0] = -200; /* e^200 is no float: the sigmoid is 0 */
     wide[0] = -200;
-//@ if narrow then
+//@ if plan.narrow then
     bfloat16_t *gate_up_stored = selftest_narrow(gate_up, 2 * n), *dact_stored = selftest_narrow(dact, n);
     bfloat16_t *act_stored = selftest_narrow(act, n);
 //@ end
 #pragma omp parallel num_threads(s->threads)
     swiglu_fwd($(into "act"), $(into "gate_up"), T);
-//@ if narrow then
+//@ if plan.narrow then
     selftest_take(act, act_stored, n);
 //@ end
     reference_swiglu(expected, wide, T, INTERMEDIATE);
     selftest_compare(s, "swiglu_fwd", shape.text, act, expected, n, reference_limit(1, 6)$(rounding));
 //@ for _, variant in ipairs(plan.gradients.swiglu) do
     memset(dgate_up, 0, 2 * n * sizeof *dgate_up);
-//@   if narrow then
+//@   if plan.narrow then
     bfloat16_t *$(variant.symbol)_out = selftest_narrow(dgate_up, 2 * n);
 //@   end
 #pragma omp parallel num_threads(s->threads)
-$(wrap("    " .. variant.symbol .. "(" .. (narrow and variant.symbol .. "_out" or "dgate_up") .. ", " .. into "dact" .. ", " .. into "gate_up" .. ", T);"))
-//@   if narrow then
+$(wrap("    " .. variant.symbol .. "(" .. (plan.narrow and variant.symbol .. "_out" or "dgate_up") .. ", " .. into "dact" .. ", " .. into "gate_up" .. ", T);"))
+//@   if plan.narrow then
     selftest_take(dgate_up, $(variant.symbol)_out, 2 * n);
 //@   end
     reference_swiglu_backward(expected, wide_dact, wide, T, INTERMEDIATE);
@@ -214,7 +213,7 @@ $(wrap("    " .. variant.symbol .. "(" .. (narrow and variant.symbol .. "_out" o
 //@   end
     selftest_compare(s, "$(variant.symbol)", shape.text, dgate_up, expected, 2 * n, reference_limit(1, 10)$(rounding));
 //@ end
-//@ if narrow then
+//@ if plan.narrow then
     free(gate_up_stored);
     free(dact_stored);
 //@ end

@@ -58,7 +58,7 @@ static const float $(scaling.name) = $(c_float(scaling.value)); /* of adapters: 
 /* Storage of the frozen matrices. */
 typedef float weight_t;
 //@ elseif plan.weight_dtype == "bf16" then
-//@   if plan.compute_dtype == "bf16" then
+//@   if plan.narrow then
 /* The upper half of a float's bits: storage of the frozen matrices, and of what operations hand on to products and attention.
  * The residual stream, norms' statistics, logits and adapters are float. */
 //@   else

@@ -1,4 +1,3 @@
-//@ local x_type = plan.compute_dtype == "bf16" and "bfloat16_t" or "float"
 /* The memory of a run: what is kept between passes, the micro-batch at hand, the caches of generation. */
 #ifndef LORAC_STATE_H
 #define LORAC_STATE_H
@@ -115,7 +114,7 @@ struct device {
     /* Generation: `length` tokens lie in the caches. */
     int length;
     size_t cache_bytes;
-    $(x_type) *caches, *k_cache[LAYERS], *v_cache[LAYERS];
+    $(plan.x_type) *caches, *k_cache[LAYERS], *v_cache[LAYERS];
 };
 
 //@ if plan.train_head then

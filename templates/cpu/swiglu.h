@@ -1,11 +1,7 @@
-//@ local narrow = plan.compute_dtype == "bf16"
-//@ local x_type = narrow and "bfloat16_t" or "float"
-//@ local function load(element) return narrow and "bfloat16_to_float(" .. element .. ")" or element end
-//@ local function store(value) return narrow and "float_to_bfloat16(" .. value .. ")" or value end
 /* SwiGLU (Shazeer 2020): act = silu(gate) * up, silu(x) = x / (1 + e^-x).
  *
  * gate_up [T][GATE_UP]: a row is gate [INTERMEDIATE], then up [INTERMEDIATE]; act [T][INTERMEDIATE]. Memory-bound:
- * $((narrow and 6 or 12) * plan.model.intermediate_size) bytes per token forward, $((narrow and 10 or 20) * plan.model.intermediate_size) backward.
+ * $((plan.narrow and 6 or 12) * plan.model.intermediate_size) bytes per token forward, $((plan.narrow and 10 or 20) * plan.model.intermediate_size) backward.
  */
 #ifndef LORAC_SWIGLU_H
 #define LORAC_SWIGLU_H
@@ -14,14 +10,14 @@
 #include "isa.h"
 #include "shapes.h"
 
-static void swiglu_fwd($(x_type) *act, const $(x_type) *gate_up, int T)
+static void swiglu_fwd($(plan.x_type) *act, const $(plan.x_type) *gate_up, int T)
 {
 #pragma omp for schedule(static)
     for (int t = 0; t < T; t++) {
-        const $(x_type) *gate = gate_up + (size_t)t * GATE_UP, *up = gate + INTERMEDIATE;
-        $(x_type) *out = act + (size_t)t * INTERMEDIATE;
+        const $(plan.x_type) *gate = gate_up + (size_t)t * GATE_UP, *up = gate + INTERMEDIATE;
+        $(plan.x_type) *out = act + (size_t)t * INTERMEDIATE;
 #pragma omp simd
-//@ if narrow then
+//@ if plan.narrow then
         for (int i = 0; i < INTERMEDIATE; i++) {
             float x = bfloat16_to_float(gate[i]);
             out[i] = float_to_bfloat16(x / (1.0f + exp_float(-x)) * bfloat16_to_float(up[i]));
@@ -41,35 +37,35 @@ static void swiglu_fwd($(x_type) *act, const $(x_type) *gate_up, int T)
 //@   else
 /* Of dgate_up only dup = dact * gate * s, with s = 1 / (1 + e^-gate). */
 //@   end
-$(wrap("static void " .. variant.symbol .. "(" .. x_type .. " *dgate_up, const " .. x_type .. " *dact, const " .. x_type .. " *gate_up, int T)"))
+$(wrap("static void " .. variant.symbol .. "(" .. plan.x_type .. " *dgate_up, const " .. plan.x_type .. " *dact, const " .. plan.x_type .. " *gate_up, int T)"))
 {
 #pragma omp for schedule(static)
     for (int t = 0; t < T; t++) {
 //@   if variant.gate then
-        const $(x_type) *gate = gate_up + (size_t)t * GATE_UP, *up = gate + INTERMEDIATE;
+        const $(plan.x_type) *gate = gate_up + (size_t)t * GATE_UP, *up = gate + INTERMEDIATE;
 //@   else
-        const $(x_type) *gate = gate_up + (size_t)t * GATE_UP;
+        const $(plan.x_type) *gate = gate_up + (size_t)t * GATE_UP;
 //@   end
-        const $(x_type) *d = dact + (size_t)t * INTERMEDIATE;
+        const $(plan.x_type) *d = dact + (size_t)t * INTERMEDIATE;
 //@   if variant.gate and variant.up then
-        $(x_type) *dgate = dgate_up + (size_t)t * GATE_UP, *dup = dgate + INTERMEDIATE;
+        $(plan.x_type) *dgate = dgate_up + (size_t)t * GATE_UP, *dup = dgate + INTERMEDIATE;
 //@   elseif variant.gate then
-        $(x_type) *dgate = dgate_up + (size_t)t * GATE_UP;
+        $(plan.x_type) *dgate = dgate_up + (size_t)t * GATE_UP;
 //@   else
-        $(x_type) *dup = dgate_up + (size_t)t * GATE_UP + INTERMEDIATE;
+        $(plan.x_type) *dup = dgate_up + (size_t)t * GATE_UP + INTERMEDIATE;
 //@   end
 #pragma omp simd
         for (int i = 0; i < INTERMEDIATE; i++) {
-//@   local x, dy = narrow and "x" or "gate[i]", narrow and "dy" or "d[i]"
-//@   if narrow then
+//@   local x, dy = plan.narrow and "x" or "gate[i]", plan.narrow and "dy" or "d[i]"
+//@   if plan.narrow then
             float x = bfloat16_to_float(gate[i]), dy = bfloat16_to_float(d[i]);
 //@   end
             float sigmoid = 1.0f / (1.0f + exp_float(-$(x)));
 //@   if variant.gate then
-            dgate[i] = $(store(dy .. " * " .. load("up[i]") .. " * sigmoid * (1.0f + " .. x .. " * (1.0f - sigmoid))"));
+            dgate[i] = $(store_as(plan.x_type, dy .. " * " .. load_as(plan.x_type, "up[i]") .. " * sigmoid * (1.0f + " .. x .. " * (1.0f - sigmoid))"));
 //@   end
 //@   if variant.up then
-            dup[i] = $(store(dy .. " * " .. x .. " * sigmoid"));
+            dup[i] = $(store_as(plan.x_type, dy .. " * " .. x .. " * sigmoid"));
 //@   end
         }
     }

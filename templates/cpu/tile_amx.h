@@ -1,9 +1,8 @@
 //@ if plan.amx then
 //@ local planes = { bf16 = 1, f16 = 2, f32 = 3 }
 //@ local exact = plan.compute_dtype == "f32" -- weights are bfloat16, and floats take all their bits along
-//@ local narrow = plan.compute_dtype == "bf16"
 //@ local left, right = planes[plan.compute_dtype], exact and 1 or planes[plan.compute_dtype]
-//@ if narrow then
+//@ if plan.narrow then
 /* Matrix products on AMX: both operands rounded to bfloat16, sums in float.
  *
 //@ elseif exact then
@@ -46,7 +45,7 @@ enum {
     STEP_WORDS = PLANES * 2 * TILE_WORDS,
     B_STEP_WORDS = B_PLANES * 2 * TILE_WORDS,
     AMX_BLOCK_K = 1024,
-//@ if narrow then
+//@ if plan.narrow then
     /* Where the result is bfloat16, which is to be rounded once. */
     AMX_WHOLE_K = 4096,
 //@ end
@@ -58,11 +57,11 @@ enum {
     /* Tiles of k that B is fetched ahead. */
     AHEAD = 2,
 };
-//@ if not narrow and not exact then
+//@ if not plan.narrow and not exact then
 
 static const double OPERAND_ROUNDING = 0x1p-16;   /* relative, of each operand */
 static const double PRODUCT_TRUNCATION = 0x1p-16; /* relative, of each product */
-//@ elseif narrow then
+//@ elseif plan.narrow then
 
 static const double OPERAND_ROUNDING = 0x1p-8; /* relative, of each operand */
 static const double PRODUCT_TRUNCATION = 0;    /* a product is summed as it is */
@@ -395,7 +394,7 @@ ALWAYS_INLINE void amx_multiply_rows(struct product p, const uint32_t *rows_of_a
 ALWAYS_INLINE void amx_part(struct product p, struct part c)
 {
     _Alignas(64) uint32_t block[AMX_BLOCK_WORDS];
-    _Alignas(64) uint32_t tile[$(narrow and "AMX_WHOLE_K" or "AMX_BLOCK_K") / AMX_K * STEP_WORDS];
+    _Alignas(64) uint32_t tile[$(plan.narrow and "AMX_WHOLE_K" or "AMX_BLOCK_K") / AMX_K * STEP_WORDS];
     _Alignas(64) float sums[AMX_BLOCK_COLS * AMX_ROWS];
     const int most_steps = (smaller(p.block_k, p.K) + AMX_K - 1) / AMX_K;
     const int width = smaller(AMX_BLOCK_WORDS / 2 * p.cut.block / (most_steps * B_STEP_WORDS) * AMX_COLS, AMX_BLOCK_COLS);
@@ -418,7 +417,7 @@ ALWAYS_INLINE void amx_part(struct product p, struct part c)
 ALWAYS_INLINE void amx_matmul(struct product p)
 {
     const int threads = omp_get_num_threads();
-//@ if narrow then
+//@ if plan.narrow then
     p.block_k = even_block(p.K, p.c.stored ? AMX_WHOLE_K : AMX_BLOCK_K, AMX_K);
 //@ else
     p.block_k = even_block(p.K, AMX_BLOCK_K, AMX_K);

@@ -1,11 +1,10 @@
-//@ local narrow = plan.compute_dtype == "bf16"
 /* Matrix products on vectors of floats.
  *
  * Blocks after Goto and van de Geijn 2008, with the roles of A and B exchanged, since W is the larger operand: a block of B
  * (FMA_BLOCK_K x FMA_BLOCK_N) is packed into panels of FMA_COLS columns, widened to float on the way, and stays in the
  * second-level cache while all rows of A pass over it; FMA_ROWS of them at a time are copied into the first-level cache, where
  * their rows no longer lie a power of two apart, and multiplied with panel after panel. A tile of C is summed in registers.
-//@ if narrow then
+//@ if plan.narrow then
  *
  * A result in bfloat16 would be rounded once for every block of k. So blocks of B are as deep as FMA_WHOLE_K for it, and
  * narrower; what the first-level cache holds of A is a strip of k then, and a tile of C rests in `sums` from strip to strip.
@@ -36,9 +35,9 @@ enum {
     FMA_ROW_SPACE = (FMA_ROWS + VL - 1) / VL * VL,
     /* A tile of A, FMA_ROWS x FMA_BLOCK_K floats, leaves some of a 32 KiB cache to B. */
     FMA_BLOCK_K = 448,
-    /* A block of B is 504 or 224 KiB$(narrow and ", or" or ".")$(narrow and " 768 or 256 where it is as deep as FMA_WHOLE_K." or "") */
+    /* A block of B is 504 or 224 KiB$(plan.narrow and ", or" or ".")$(plan.narrow and " 768 or 256 where it is as deep as FMA_WHOLE_K." or "") */
     FMA_BLOCK_N = VL == 16 ? 288 : 128,
-//@ if narrow then
+//@ if plan.narrow then
     FMA_WHOLE_K = 4096,
     FMA_BLOCK_FLOATS = FMA_WHOLE_K * FMA_COLS,
 //@ else
@@ -58,7 +57,7 @@ static const double OPERAND_ROUNDING = 0, PRODUCT_TRUNCATION = 0; /* operands ar
 /* ---- the register tile ---- */
 
 //@ local sums, add_parameter, add = "sums [rows][FMA_COLS] =", "", ""
-//@ if narrow then
+//@ if plan.narrow then
 //@   sums, add_parameter, add = "sums [rows][FMA_COLS] = (or, with `add`, +=)", ", bool add", ", add"
 //@ end
 /* sum [rows][vectors] += a [rows][steps] (row stride FMA_BLOCK_K) times b [steps][vectors * VL]. Every third row takes A's elements
@@ -92,7 +91,7 @@ $(wrap("ALWAYS_INLINE void tile_rows(float *sums, const float *a, const float *b
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 3
         for (int v = 0; v < vectors; v++)
-//@ if narrow then
+//@ if plan.narrow then
             sum[i][v] = add ? vec_load(sums + i * FMA_COLS + v * VL) : (vec){0};
 //@ else
             sum[i][v] = (vec){0};
@@ -233,7 +232,7 @@ ALWAYS_INLINE void choose_ahead(const float *ahead[2], const float *tile, struct
     }
 }
 
-//@ if narrow then
+//@ if plan.narrow then
 /* Rows [m, m + rows) times the block of B at (k, n), strip by strip, past panel after panel. */
 ALWAYS_INLINE void fma_multiply_rows(struct product p, const float *block, int m, int m1, int rows, int n, int columns,
                                      int k, int kc)
@@ -278,7 +277,7 @@ ALWAYS_INLINE void fma_part(struct product p, struct part c)
 {
     _Alignas(64) float block[FMA_LARGEST * FMA_BLOCK_FLOATS];
     const int tiles = (c.m1 - c.m0 + FMA_ROWS - 1) / FMA_ROWS;
-//@ if narrow then
+//@ if plan.narrow then
     const int most = FMA_BLOCK_N / 2 * p.cut.block, panels = FMA_BLOCK_FLOATS / 2 * p.cut.block / p.block_k / FMA_COLS;
     const int fitting = panels > 0 ? panels * FMA_COLS : FMA_COLS, block_n = fitting < most ? fitting : most;
 //@ else
@@ -299,7 +298,7 @@ ALWAYS_INLINE void fma_part(struct product p, struct part c)
 ALWAYS_INLINE void fma_matmul(struct product p)
 {
     const int threads = omp_get_num_threads();
-//@ if narrow then
+//@ if plan.narrow then
     p.block_k = even_block(p.K, p.c.stored ? FMA_WHOLE_K : FMA_BLOCK_K, FMA_K);
 //@ else
     p.block_k = even_block(p.K, FMA_BLOCK_K, FMA_K);
