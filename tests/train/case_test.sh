@@ -4,7 +4,7 @@
 check_on_amx() { # CASE_DIR NAME [--half]
     run "$(program "$2")" selftest --isa amx
     [ $code -eq 0 ] || { grep FAILED "$work/out"; return 1; }
-    build/tests/train/check_case $3 "$1" "$(program "$2")" "$work" --isa amx
+    build/tests/train/check_case ${3:-} "$1" "$(program "$2")" "$work" --isa amx
 }
 
 for case_dir in "$data"/cases/*/; do
