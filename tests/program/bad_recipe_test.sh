@@ -59,7 +59,7 @@ test_a_program_that_cannot_be_written_leaves_nothing() {
 test_a_budget_that_is_too_small_is_told_with_what_is_needed() {
     run "$(program lorac)" recipes/tiny.lua -o "$work/out.d" --set train.memory_budget=1MiB
     expect_code 1
-    grep -qE '^--set train.memory_budget=1MiB: 1.0 MiB wanted at most, but the smallest plan needs [1-9][0-9]*\.[0-9] MiB; one sample of one token would need [1-9][0-9]*\.[0-9] MiB, most of it for weights, adapters and the program itself; weights of 16 bits' "$work/err"
+    grep -qE '^--set train.memory_budget=1MiB: 1.0 MiB wanted at most, but the smallest plan needs [1-9][0-9]*\.[0-9] MiB; one sample of one token would need [1-9][0-9]*\.[0-9] MiB, most of it for weights, adapters and the program itself; bf16 = true would need less' "$work/err"
     expect_no_file "$work/out.d"
 }
 
