@@ -51,66 +51,90 @@ ALWAYS_INLINE void decode_rows(struct decode_end end, struct operand x, struct o
         }
 }
 
+/* Rows of W are cut into parts that threads take as they come, of PART_ELEMENTS or more and 8 a thread at most, so that one which is
+ * slowed down does not have the others wait; too few of them are dealt out evenly. */
+enum { PART_ELEMENTS = 1 << 15 };
+
+ALWAYS_INLINE int decode_parts(int N, int K, int threads)
+{
+    const int64_t parts = (int64_t)N * K / PART_ELEMENTS;
+    return parts < 2 * threads ? threads : parts < 8 * threads ? (int)parts : 8 * threads;
+}
+
+/* Part `part` of `parts` of the function below. */
+NOINLINE void decode_weights_part(struct decode_end end, struct operand x, const weight_t *w, int part, int parts,
+                                  int M, int N, int K)
+{
+    const struct operand rows_of_w = stored(w, K);
+    const int64_t groups = (N + 3) / 4;
+    const int last = (int)(groups * (part + 1) / parts) * 4, n1 = last < N ? last : N;
+    int n = (int)(groups * part / parts) * 4;
+    switch (M) {
+    case 1:
+        for (; n + 4 <= n1; n += 4)
+            decode_rows(end, x, rows_of_w, n, K, 4, 1);
+        for (; n < n1; n++)
+            decode_rows(end, x, rows_of_w, n, K, 1, 1);
+        break;
+    case 2:
+        for (; n + 4 <= n1; n += 4)
+            decode_rows(end, x, rows_of_w, n, K, 4, 2);
+        for (; n < n1; n++)
+            decode_rows(end, x, rows_of_w, n, K, 1, 2);
+        break;
+    case 3:
+        for (; n + 4 <= n1; n += 4)
+            decode_rows(end, x, rows_of_w, n, K, 4, 3);
+        for (; n < n1; n++)
+            decode_rows(end, x, rows_of_w, n, K, 1, 3);
+        break;
+    case 4:
+        for (; n + 4 <= n1; n += 4)
+            decode_rows(end, x, rows_of_w, n, K, 4, 4);
+        for (; n < n1; n++)
+            decode_rows(end, x, rows_of_w, n, K, 1, 4);
+        break;
+    case 5:
+        for (; n + 2 <= n1; n += 2)
+            decode_rows(end, x, rows_of_w, n, K, 2, 5);
+        for (; n < n1; n++)
+            decode_rows(end, x, rows_of_w, n, K, 1, 5);
+        break;
+    case 6:
+        for (; n + 2 <= n1; n += 2)
+            decode_rows(end, x, rows_of_w, n, K, 2, 6);
+        for (; n < n1; n++)
+            decode_rows(end, x, rows_of_w, n, K, 1, 6);
+        break;
+    case 7:
+        for (; n + 2 <= n1; n += 2)
+            decode_rows(end, x, rows_of_w, n, K, 2, 7);
+        for (; n < n1; n++)
+            decode_rows(end, x, rows_of_w, n, K, 1, 7);
+        break;
+    case 8:
+        for (; n + 2 <= n1; n += 2)
+            decode_rows(end, x, rows_of_w, n, K, 2, 8);
+        for (; n < n1; n++)
+            decode_rows(end, x, rows_of_w, n, K, 1, 8);
+        break;
+    }
+}
+
 /* y [M][N] = x [M][K] W^T (+ bias) (+ residual), W of weight_t, M from 1 to 8. */
 NOINLINE void decode_weights(struct result y, struct operand x, const weight_t *w, const float *bias,
                              const float *residual, int M, int N, int K)
 {
     const struct decode_end end = {y, bias, residual};
-    const struct operand rows_of_w = stored(w, K);
-    const int threads = omp_get_num_threads();
+    const int threads = omp_get_num_threads(), parts = decode_parts(N, K, threads);
+    if (parts == threads) {
 #pragma omp for schedule(static)
-    for (int part = 0; part < threads; part++) {
-        int n1 = (int)((int64_t)N * (part + 1) / threads), n = (int)((int64_t)N * part / threads);
-        switch (M) {
-        case 1:
-            for (; n + 4 <= n1; n += 4)
-                decode_rows(end, x, rows_of_w, n, K, 4, 1);
-            for (; n < n1; n++)
-                decode_rows(end, x, rows_of_w, n, K, 1, 1);
-            break;
-        case 2:
-            for (; n + 4 <= n1; n += 4)
-                decode_rows(end, x, rows_of_w, n, K, 4, 2);
-            for (; n < n1; n++)
-                decode_rows(end, x, rows_of_w, n, K, 1, 2);
-            break;
-        case 3:
-            for (; n + 4 <= n1; n += 4)
-                decode_rows(end, x, rows_of_w, n, K, 4, 3);
-            for (; n < n1; n++)
-                decode_rows(end, x, rows_of_w, n, K, 1, 3);
-            break;
-        case 4:
-            for (; n + 4 <= n1; n += 4)
-                decode_rows(end, x, rows_of_w, n, K, 4, 4);
-            for (; n < n1; n++)
-                decode_rows(end, x, rows_of_w, n, K, 1, 4);
-            break;
-        case 5:
-            for (; n + 2 <= n1; n += 2)
-                decode_rows(end, x, rows_of_w, n, K, 2, 5);
-            for (; n < n1; n++)
-                decode_rows(end, x, rows_of_w, n, K, 1, 5);
-            break;
-        case 6:
-            for (; n + 2 <= n1; n += 2)
-                decode_rows(end, x, rows_of_w, n, K, 2, 6);
-            for (; n < n1; n++)
-                decode_rows(end, x, rows_of_w, n, K, 1, 6);
-            break;
-        case 7:
-            for (; n + 2 <= n1; n += 2)
-                decode_rows(end, x, rows_of_w, n, K, 2, 7);
-            for (; n < n1; n++)
-                decode_rows(end, x, rows_of_w, n, K, 1, 7);
-            break;
-        case 8:
-            for (; n + 2 <= n1; n += 2)
-                decode_rows(end, x, rows_of_w, n, K, 2, 8);
-            for (; n < n1; n++)
-                decode_rows(end, x, rows_of_w, n, K, 1, 8);
-            break;
-        }
+        for (int part = 0; part < parts; part++)
+            decode_weights_part(end, x, w, part, parts, M, N, K);
+    } else {
+#pragma omp for schedule(dynamic)
+        for (int part = 0; part < parts; part++)
+            decode_weights_part(end, x, w, part, parts, M, N, K);
     }
 }
 

@@ -69,38 +69,62 @@ ALWAYS_INLINE void decode_widen(float *to, struct operand x, int M, int K)
 }
 
 //@ end
+/* Rows of W are cut into parts that threads take as they come, of PART_ELEMENTS or more and 8 a thread at most, so that one which is
+ * slowed down does not have the others wait; too few of them are dealt out evenly. */
+enum { PART_ELEMENTS = 1 << 15 };
+
+ALWAYS_INLINE int decode_parts(int N, int K, int threads)
+{
+    const int64_t parts = (int64_t)N * K / PART_ELEMENTS;
+    return parts < 2 * threads ? threads : parts < 8 * threads ? (int)parts : 8 * threads;
+}
+
 //@ local kinds = { { name = "decode_weights", type = "weight_t", weights = "stored" } }
 //@ for _, p in ipairs(plan.products) do
 //@   if p.weight_gradient then kinds[2] = { name = "decode_floats", type = "float", weights = "floats" } end
 //@ end
 //@ for _, kind in ipairs(kinds) do
+/* Part `part` of `parts` of the function below. */
+$(wrap("NOINLINE void " .. kind.name .. "_part(struct decode_end end, struct operand x, const " .. kind.type .. " *w, int part, int parts, int M, int N, int K)"))
+{
+    const struct operand rows_of_w = $(kind.weights)(w, K);
+    const int64_t groups = (N + 3) / 4;
+    const int last = (int)(groups * (part + 1) / parts) * 4, n1 = last < N ? last : N;
+    int n = (int)(groups * part / parts) * 4;
+//@   if plan.weight_dtype ~= "f32" then
+    x.stored = false;
+//@   end
+    switch (M) {
+//@   for M = 1, 8 do
+//@     local rows = M <= 4 and 4 or 2
+    case $(M):
+        for (; n + $(rows) <= n1; n += $(rows))
+            decode_rows(end, x, rows_of_w, n, K, $(rows), $(M));
+        for (; n < n1; n++)
+            decode_rows(end, x, rows_of_w, n, K, 1, $(M));
+        break;
+//@   end
+    }
+}
+
 /* y [M][N] = x [M][K] W^T (+ bias) (+ residual), W of $(kind.type), M from 1 to 8. */
 $(wrap("NOINLINE void " .. kind.name .. "(struct result y, struct operand x, const " .. kind.type .. " *w, const float *bias, const float *residual, int M, int N, int K)"))
 {
     const struct decode_end end = {y, bias, residual};
-    const struct operand rows_of_w = $(kind.weights)(w, K);
-    const int threads = omp_get_num_threads();
+    const int threads = omp_get_num_threads(), parts = decode_parts(N, K, threads);
 //@   if plan.narrow then
     _Alignas(64) float floats_of_x[DECODE_ROWS * MOST_K];
     decode_widen(floats_of_x, x, M, K);
     x = floats(floats_of_x, K);
-//@   elseif plan.weight_dtype ~= "f32" then
-    x.stored = false;
 //@   end
+    if (parts == threads) {
 #pragma omp for schedule(static)
-    for (int part = 0; part < threads; part++) {
-        int n1 = (int)((int64_t)N * (part + 1) / threads), n = (int)((int64_t)N * part / threads);
-        switch (M) {
-//@   for M = 1, 8 do
-//@     local rows = M <= 4 and 4 or 2
-        case $(M):
-            for (; n + $(rows) <= n1; n += $(rows))
-                decode_rows(end, x, rows_of_w, n, K, $(rows), $(M));
-            for (; n < n1; n++)
-                decode_rows(end, x, rows_of_w, n, K, 1, $(M));
-            break;
-//@   end
-        }
+        for (int part = 0; part < parts; part++)
+            $(kind.name)_part(end, x, w, part, parts, M, N, K);
+    } else {
+#pragma omp for schedule(dynamic)
+        for (int part = 0; part < parts; part++)
+            $(kind.name)_part(end, x, w, part, parts, M, N, K);
     }
 }
 
