@@ -136,13 +136,14 @@ settings() {
 forget_or_resume() {
     local before
     if [ -z "$resume" ] || [ ! -e $place/runs ]; then
-        rm -f $place/facts $place/runs $place/ceilings $place/ops
+        rm -f $place/facts $place/runs $place/ceilings $place/ops $place/peers
         settings >$place/settings
     fi
     before=$(cat $place/settings 2>/dev/null)
     [ "$before" = "$(settings)" ] ||
         fail 1 "resume=$resume: measured before was '$before', this is '$(settings)'; without resume= all begins anew"
-    touch $place/facts $place/runs $place/ceilings $place/ops
+    touch $place/facts $place/runs $place/ceilings $place/ops $place/peers
+    [ -z "$versions" ] || grep -qxF -- "$versions" $place/peers || echo "$versions" >>$place/peers
 }
 
 # measured FILE BEGINNING: does a line of it begin so?
@@ -264,6 +265,7 @@ write_header() {
     echo "| shape | $model, random weights |"
     echo "| measured | steps $steps, length $length, tokens $tokens, threads $threads |"
     echo "| lorac | commit $(commit) |"
+    versions=$(paste -sd ';' $place/peers | sed 's/;/; /g')
     echo "| peers | ${versions:-not measured} |"
     echo
 }
