@@ -341,16 +341,20 @@ static void read_rope(struct reading *r, struct model_config *config)
     }
 }
 
-/* A hint: what tensors really are stands in their files. */
-static enum dtype read_dtype(const cJSON *json)
+/* In a file a hint, since what tensors really are stands beside them: types that are not known here pass for F32. */
+static enum dtype read_dtype(struct reading *r)
 {
-    const char *name = text_of(member(json, "dtype"));
-    if (!name)
-        name = text_of(member(json, "torch_dtype"));
-    if (!name)
-        return DTYPE_F32;
-    name += strncmp(name, "torch.", 6) == 0 ? 6 : 0;
-    return strcmp(name, "bfloat16") == 0 ? DTYPE_BF16 : strcmp(name, "float16") == 0 ? DTYPE_F16 : DTYPE_F32;
+    static const char *const names[] = {[DTYPE_F32] = "float32", [DTYPE_BF16] = "bfloat16", [DTYPE_F16] = "float16"};
+    const cJSON *value = member(r->json, "dtype") ? member(r->json, "dtype") : member(r->json, "torch_dtype");
+    const char *name = text_of(value);
+    if (name && strncmp(name, "torch.", 6) == 0)
+        name += 6;
+    for (size_t i = 0; name && i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0)
+            return (enum dtype)i;
+    if (value && !*r->where)
+        mistake(r, "%s must be 'float32', 'bfloat16' or 'float16'; found %s", value->string, found(value).text);
+    return DTYPE_F32;
 }
 
 bool model_config_parse(struct model_config *config, const cJSON *json, const char *where, struct error *err)
@@ -375,7 +379,7 @@ bool model_config_parse(struct model_config *config, const cJSON *json, const ch
     config->rms_norm_eps = number(&r, json, "rms_norm_eps", default_eps, 0);
     config->initializer_range = number(&r, json, "initializer_range", default_initializer_range, 0);
     config->tie_word_embeddings = flag(&r, json, "tie_word_embeddings", false);
-    config->dtype = read_dtype(json);
+    config->dtype = read_dtype(&r);
     return !r.failed;
 }
 

@@ -251,6 +251,8 @@ static void mistakes_are_all_told(void **state)
         {"{\"model_type\": \"llama\", \"rope_scaling\": {\"rope_type\": \"linear\", \"factor\": \"2\", \"fator\": 2}}",
          "unknown field 'fator' in rope_scaling: it may change what is computed\n"
          "factor must be a number above 0; found the string '2'"},
+        {"{\"model_type\": \"llama\", \"torch_dtype\": \"bfloat61\"}",
+         "torch_dtype must be 'float32', 'bfloat16' or 'float16'; found the string 'bfloat61'"},
         {"{\"model_type\": \"llama\", \"quantization_config\": {}}",
          "quantization_config: a checkpoint that is quantized already is not supported; take the original "
          "one"},
