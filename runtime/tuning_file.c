@@ -153,6 +153,8 @@ static bool same_header(const struct tuning *tuning, const cJSON *json, struct e
         if (!cJSON_Compare(item, found, true))
             same = error_set(err, "its \"%s\" is another", item->string);
     }
+    if (same && cJSON_GetArraySize(json) > cJSON_GetArraySize(expected) + 1)
+        same = error_set(err, "it has members that are none of a tuning file's");
     cJSON_Delete(expected);
     return same;
 }

@@ -272,31 +272,31 @@ ALWAYS_INLINE void pack_block(float *block, struct operand b, int k0, int kc, in
         }
 }
 
-/* tile [rows][kc] (row stride FMA_BLOCK_K) = A [m0 .. m0 + rows)[k0 .. k0 + kc). */
-ALWAYS_INLINE void copy_rows(float *tile, struct operand a, int m0, int rows, int k0, int kc)
+/* to [rows][kc] (row stride FMA_BLOCK_K) = A [m0 .. m0 + rows)[k0 .. k0 + kc). */
+ALWAYS_INLINE void copy_rows(float *to, struct operand a, int m0, int rows, int k0, int kc)
 {
     if (a.transposed) {
-        transpose(tile, FMA_BLOCK_K, a, k0, m0, kc, rows);
+        transpose(to, FMA_BLOCK_K, a, k0, m0, kc, rows);
         return;
     }
     for (int i = 0; i < rows; i++) {
         const int whole = kc / VL * VL;
         for (int k = 0; k < whole; k += VL)
-            vec_store(tile + i * FMA_BLOCK_K + k, operand_load(a, m0 + i, k0 + k, VL));
+            vec_store(to + i * FMA_BLOCK_K + k, operand_load(a, m0 + i, k0 + k, VL));
         for (int k = whole; k < kc; k++)
-            tile[i * FMA_BLOCK_K + k] = operand_element(a, m0 + i, k0 + k);
+            to[i * FMA_BLOCK_K + k] = operand_element(a, m0 + i, k0 + k);
     }
 }
 
 /* ---- blocks ---- */
 
 /* What tile (m, j) has fetched while it is computed: two of the rows of A that the next tile begins with. */
-ALWAYS_INLINE void choose_ahead(const float *ahead[2], const float *tile, struct product p, int m, int m1, int panel,
-                                int k)
+ALWAYS_INLINE void choose_ahead(const float *ahead[2], const float *rows_of_a, struct product p, int m, int m1,
+                                int panel, int k)
 {
     for (int l = 0; l < 2; l++) {
         int row = m + 2 * panel + l;
-        ahead[l] = p.a.transposed || row >= m1 ? tile : operand_address(p.a, row, k);
+        ahead[l] = p.a.transposed || row >= m1 ? rows_of_a : operand_address(p.a, row, k);
     }
 }
 
@@ -336,9 +336,8 @@ ALWAYS_INLINE void fma_part(struct product p, struct part c)
 ALWAYS_INLINE void fma_matmul(struct product p)
 {
     const int threads = omp_get_num_threads();
-    p.block_k = even_block(p.K, FMA_BLOCK_K, FMA_K);
-    if (p.a.transposed)
-        p.block_k = FMA_BLOCK_K;
+    const int most = FMA_BLOCK_K;
+    p.block_k = p.a.transposed ? FMA_BLOCK_K : even_block(p.K, most, FMA_K);
 #pragma omp for schedule(static)
     for (int part = 0; part < threads; part++)
         fma_part(p, part_of(p, FMA_ROWS, FMA_COLS, part, threads));

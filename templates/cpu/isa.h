@@ -97,8 +97,8 @@ ALWAYS_INLINE float vec_sum(vec v)
     return lanes[0];
 }
 
-/* Transposes VL rows of VL columns in registers: log2(VL) rounds, each interleaving row i with row i + VL / 2. */
-ALWAYS_INLINE void vec_transpose(vec rows[VL])
+/* The lower lanes of a and b in turns, VL / 2 of each, and the upper ones. */
+ALWAYS_INLINE void vec_interleave(vec *lower, vec *upper, vec a, vec b)
 {
 #if VL == 16
     const ivec low = {0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23};
@@ -107,15 +107,19 @@ ALWAYS_INLINE void vec_transpose(vec rows[VL])
 #else
     const ivec low = {0, 4, 1, 5};
 #endif
-    const ivec high = low + VL / 2;
+    *lower = __builtin_shuffle(a, b, low);
+    *upper = __builtin_shuffle(a, b, low + VL / 2);
+}
+
+/* Transposes VL rows of VL columns in registers: log2(VL) rounds, each interleaving row i with row i + VL / 2. */
+ALWAYS_INLINE void vec_transpose(vec rows[VL])
+{
 #pragma GCC unroll 4
     for (int round = 1; round < VL; round *= 2) {
         vec mixed[VL];
 #pragma GCC unroll 8
-        for (int i = 0; i < VL / 2; i++) {
-            mixed[2 * i] = __builtin_shuffle(rows[i], rows[i + VL / 2], low);
-            mixed[2 * i + 1] = __builtin_shuffle(rows[i], rows[i + VL / 2], high);
-        }
+        for (int i = 0; i < VL / 2; i++)
+            vec_interleave(&mixed[2 * i], &mixed[2 * i + 1], rows[i], rows[i + VL / 2]);
 #pragma GCC unroll 16
         for (int i = 0; i < VL; i++)
             rows[i] = mixed[i];

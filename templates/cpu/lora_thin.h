@@ -90,20 +90,13 @@ ALWAYS_INLINE vec thin_load(struct thin_rows rows, int t, int column, int count)
  * until one is left. */
 ALWAYS_INLINE void thin_sums(float *to, vec sums[THIN_RANKS], int count, float alpha)
 {
-#if VL == 16
-    const ivec low = {0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23};
-#elif VL == 8
-    const ivec low = {0, 8, 1, 9, 2, 10, 3, 11};
-#else
-    const ivec low = {0, 4, 1, 5};
-#endif
-    const ivec high = low + VL / 2;
 #pragma GCC unroll 3
     for (int half = THIN_RANKS / 2; half; half /= 2)
 #pragma GCC unroll 4
         for (int i = 0; i < half; i++) {
-            const vec first = sums[i], second = sums[i + half];
-            sums[i] = __builtin_shuffle(first, second, low) + __builtin_shuffle(first, second, high);
+            vec lower, upper;
+            vec_interleave(&lower, &upper, sums[i], sums[i + half]);
+            sums[i] = lower + upper;
         }
     float lanes[VL];
     vec_store(lanes, sums[0]);

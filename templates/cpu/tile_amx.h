@@ -264,21 +264,12 @@ ALWAYS_INLINE vec load_part(struct operand o, size_t at, int count)
     return (vec)_mm512_maskz_loadu_ps(there, (const float *)o.data + at);
 }
 
-//@ if exact then
-/* Bfloat16 that an element of `o` is made of: one that is stored as such is its own upper plane. */
+/* Bfloat16 that an element of `o` is made of. */
 ALWAYS_INLINE int planes_of(struct operand o)
 {
     return o.stored ? B_PLANES : PLANES;
 }
 
-//@ else
-ALWAYS_INLINE int planes_of(struct operand o)
-{
-    (void)o;
-    return PLANES;
-}
-
-//@ end
 /* Elements (row, column ...) of `o`, `count` of 32, as 16 words of neighbours; zeros beyond. */
 ALWAYS_INLINE void pairs_along(vec to[PLANES], struct operand o, int row, int column, int count)
 {
@@ -397,7 +388,8 @@ ALWAYS_INLINE void amx_part(struct product p, struct part c)
     _Alignas(64) uint32_t tile[$(plan.narrow and "AMX_WHOLE_K" or "AMX_BLOCK_K") / AMX_K * STEP_WORDS];
     _Alignas(64) float sums[AMX_BLOCK_COLS * AMX_ROWS];
     const int most_steps = (smaller(p.block_k, p.K) + AMX_K - 1) / AMX_K;
-    const int width = smaller(AMX_BLOCK_WORDS / 2 * p.cut.block / (most_steps * B_STEP_WORDS) * AMX_COLS, AMX_BLOCK_COLS);
+    const int width =
+        smaller(AMX_BLOCK_WORDS / 2 * p.cut.block / (most_steps * B_STEP_WORDS) * AMX_COLS, AMX_BLOCK_COLS);
     tiles_open();
     for (int n = c.n0; n < c.n1; n += width)
         for (int k = 0; k < p.K; k += p.block_k) {
@@ -417,15 +409,8 @@ ALWAYS_INLINE void amx_part(struct product p, struct part c)
 ALWAYS_INLINE void amx_matmul(struct product p)
 {
     const int threads = omp_get_num_threads();
-//@ if plan.narrow then
-    p.block_k = even_block(p.K, p.c.stored ? AMX_WHOLE_K : AMX_BLOCK_K, AMX_K);
-//@ else
-    p.block_k = even_block(p.K, AMX_BLOCK_K, AMX_K);
-//@ end
-//@ if not exact then
-    if (p.a.transposed)
-        p.block_k = AMX_BLOCK_K;
-//@ end
+    const int most = $(plan.narrow and "p.c.stored ? AMX_WHOLE_K : AMX_BLOCK_K" or "AMX_BLOCK_K");
+    p.block_k = p.a.transposed ? AMX_BLOCK_K : even_block(p.K, most, AMX_K);
 #pragma omp for schedule(static)
     for (int part = 0; part < threads; part++)
         amx_part(p, part_of(p, AMX_ROWS, AMX_COLS, part, threads));
