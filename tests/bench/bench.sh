@@ -47,7 +47,7 @@ results=${results:-$here/results}
 backends=${backends:-}
 peft_python=${PEFT_PYTHON:-}
 llama_cpp=${LLAMA_CPP:-}
-versions=
+peft_version=
 watched=
 lora_alpha=32 lora_dropout=0.1
 
@@ -105,12 +105,11 @@ check_profiled() {
 check_peers() {
     if [ -n "$peft_python" ]; then
         command -v -- "$peft_python" >/dev/null || fail 2 "PEFT_PYTHON=$peft_python is no program"
-        versions=$("$peft_python" $here/with_peft.py versions 2>"$place/peft.err") ||
+        peft_version=$("$peft_python" $here/with_peft.py versions 2>"$place/peft.err") ||
             fail 2 "PEFT_PYTHON=$peft_python does not import peft, transformers and torch: $(tail -n 1 "$place/peft.err")"
     fi
     if [ -n "$llama_cpp" ]; then
         [ -x "$llama_cpp/llama-bench" ] || fail 2 "LLAMA_CPP=$llama_cpp: no llama-bench lies there"
-        versions="${versions:+$versions; }llama.cpp"
     fi
 }
 
@@ -143,7 +142,12 @@ forget_or_resume() {
     [ "$before" = "$(settings)" ] ||
         fail 1 "resume=$resume: measured before was '$before', this is '$(settings)'; without resume= all begins anew"
     touch $place/facts $place/runs $place/ceilings $place/ops $place/peers
-    [ -z "$versions" ] || grep -qxF -- "$versions" $place/peers || echo "$versions" >>$place/peers
+    note_peer "$peft_version"
+    note_peer "${llama_cpp:+llama.cpp}"
+}
+
+note_peer() {
+    [ -z "$1" ] || grep -qxF -- "$1" $place/peers || echo "$1" >>$place/peers
 }
 
 # measured FILE BEGINNING: does a line of it begin so?
@@ -265,8 +269,8 @@ write_header() {
     echo "| shape | $model, random weights |"
     echo "| measured | steps $steps, length $length, tokens $tokens, threads $threads |"
     echo "| lorac | commit $(commit) |"
-    versions=$(paste -sd ';' $place/peers | sed 's/;/; /g')
-    echo "| peers | ${versions:-not measured} |"
+    peers=$(paste -sd ';' $place/peers | sed 's/;/; /g')
+    echo "| peers | ${peers:-not measured} |"
     echo
 }
 
