@@ -28,7 +28,7 @@ struct device_request {
     struct tuned *tuned;
 };
 
-/* One micro-batch: segments (samples) laid end to end, no padding. */
+/* One pass: segments (samples) laid end to end, no padding. */
 struct batch {
     int tokens;         /* T <= program.train.per_device_train_batch_size * program.train.max_length */
     const int32_t *ids; /* [T] */

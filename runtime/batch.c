@@ -6,21 +6,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The end of the micro-batch that begins at order[begin]. */
-static uint32_t micro_batch_end(const struct epoch_plan *plan, const struct dataset *data,
-                                const struct train_config *config, uint32_t begin)
+uint32_t pass_end(const struct epoch_plan *plan, const struct dataset *data, const struct train_config *config,
+                  uint32_t begin, uint32_t limit)
 {
     uint32_t end = begin + 1;
-    uint32_t limit = (uint32_t)data->samples;
-    if (!config->packing) {
-        uint32_t wanted = (uint32_t)config->per_device_train_batch_size;
-        return limit - begin < wanted ? limit : begin + wanted;
-    }
     long long capacity = (long long)config->per_device_train_batch_size * config->max_length;
     long long filled = data->sample[plan->order[begin]].tokens;
     while (end < limit && filled + data->sample[plan->order[end]].tokens <= capacity)
         filled += data->sample[plan->order[end++]].tokens;
     return end;
+}
+
+/* The end of the micro-batch that begins at order[begin]. */
+static uint32_t micro_batch_end(const struct epoch_plan *plan, const struct dataset *data,
+                                const struct train_config *config, uint32_t begin)
+{
+    uint32_t limit = (uint32_t)data->samples, wanted = (uint32_t)config->per_device_train_batch_size;
+    if (config->packing)
+        return pass_end(plan, data, config, begin, limit);
+    return limit - begin < wanted ? limit : begin + wanted;
 }
 
 void epoch_plan_init(struct epoch_plan *plan, const struct dataset *data, const struct train_config *config, int epoch)
@@ -75,10 +79,10 @@ long long run_steps(const struct dataset *data, const struct train_config *confi
 void batch_buffer_init(struct batch_buffer *buffer, int tokens)
 {
     size_t count = (size_t)tokens + 1;
-    buffer->ids = allocate(count * sizeof *buffer->ids, "a micro-batch");
-    buffer->labels = allocate(count * sizeof *buffer->labels, "a micro-batch");
-    buffer->starts = allocate(count * sizeof *buffer->starts, "a micro-batch");
-    buffer->samples = allocate(count * sizeof *buffer->samples, "a micro-batch");
+    buffer->ids = allocate(count * sizeof *buffer->ids, "a pass");
+    buffer->labels = allocate(count * sizeof *buffer->labels, "a pass");
+    buffer->starts = allocate(count * sizeof *buffer->starts, "a pass");
+    buffer->samples = allocate(count * sizeof *buffer->samples, "a pass");
     buffer->tokens = tokens;
 }
 

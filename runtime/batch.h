@@ -4,6 +4,10 @@
  * samples of the epoch's order as fit into per_device_train_batch_size * max_length tokens, none split. A window (one
  * optimizer step) is gradient_accumulation_steps micro-batches; it never crosses the end of an epoch, so an epoch's last window
  * may be shorter.
+ *
+ * What is computed at once is another thing, a pass: as many samples of a window as fit into the memory that there is for a micro-batch of
+ * the longest. A window of short samples takes fewer passes than micro-batches so, and the frozen matrices are read less often for the
+ * same sum of gradients.
  */
 #ifndef LORAC_BATCH_H
 #define LORAC_BATCH_H
@@ -23,6 +27,11 @@ struct epoch_plan {
 void epoch_plan_init(struct epoch_plan *plan, const struct dataset *data, const struct train_config *config, int epoch);
 void epoch_plan_free(struct epoch_plan *plan);
 
+/* Where the pass ends that begins with order[begin]: before order[`limit`] at the latest, and before per_device_train_batch_size *
+ * max_length tokens are exceeded. */
+uint32_t pass_end(const struct epoch_plan *plan, const struct dataset *data, const struct train_config *config,
+                  uint32_t begin, uint32_t limit);
+
 /* Optimizer steps of an epoch of that many micro-batches. */
 int epoch_steps(const struct epoch_plan *plan, const struct train_config *config);
 
@@ -30,7 +39,7 @@ int epoch_steps(const struct epoch_plan *plan, const struct train_config *config
  * packing, whose epochs differ in length, the steps of the whole epochs and ceil(remaining part * steps of the last). */
 long long run_steps(const struct dataset *data, const struct train_config *config);
 
-/* Memory for micro-batches of up to `tokens` tokens. */
+/* Memory for passes of up to `tokens` tokens. */
 struct batch_buffer {
     int32_t *ids, *labels, *starts;
     uint32_t *samples;

@@ -16,10 +16,11 @@ bool evaluate_dataset(struct evaluation *evaluation, const struct backend *backe
     batch_buffer_init(&buffer, config->per_device_train_batch_size * config->max_length);
     *evaluation = (struct evaluation){0};
     bool ok = true;
-    for (int m = 0; ok && m < plan.micro_batches && !interrupt_seen(); m++) {
+    const uint32_t samples = (uint32_t)data->samples;
+    for (uint32_t first = 0, end; ok && first < samples && !interrupt_seen(); first = end) {
         struct batch batch;
-        uint32_t first = plan.starts[m];
-        ok = batch_fill(&batch, &buffer, data, plan.order + first, (int)(plan.starts[m + 1] - first), first, err);
+        end = pass_end(&plan, data, config, first, samples);
+        ok = batch_fill(&batch, &buffer, data, plan.order + first, (int)(end - first), first, err);
         if (ok)
             backend->evaluate(device, &batch, evaluation);
     }

@@ -6,7 +6,7 @@
 #include "dataset.h"
 #include "program.h"
 
-/* Evaluates all samples in their order, in micro-batches of config->per_device_train_batch_size of them. *evaluation begins at 0.
+/* Evaluates all samples in their order, in passes (batch.h). *evaluation begins at 0.
  * Stops early where interrupt_seen(). False where the data cannot be read back. */
 bool evaluate_dataset(struct evaluation *evaluation, const struct backend *backend, struct device *device,
                       const struct dataset *data, const struct train_config *config, struct error *err);

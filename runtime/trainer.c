@@ -56,10 +56,9 @@ static struct window next_window(const struct run *run)
     return window;
 }
 
-/* Names the samples of micro-batches first to last - 1: at most four. */
-static char *sample_names(const struct run *run, int first, int last)
+/* Names the samples begin to end - 1 of the epoch's order: at most four. */
+static char *sample_names(const struct run *run, uint32_t begin, uint32_t end)
 {
-    uint32_t begin = run->plan.starts[first], end = run->plan.starts[last];
     char *names = format_text("sample%s", end - begin > 1 ? "s" : "");
     for (uint32_t i = begin; i < end; i++) {
         bool more = i == begin + 4;
@@ -75,11 +74,12 @@ static char *sample_names(const struct run *run, int first, int last)
     return names;
 }
 
-static bool check_finite(const struct run *run, double value, const char *what, int first, int last, struct error *err)
+static bool check_finite(const struct run *run, double value, const char *what, uint32_t begin, uint32_t end,
+                         struct error *err)
 {
     if (isfinite(value))
         return true;
-    char *names = sample_names(run, first, last);
+    char *names = sample_names(run, begin, end);
     const char *found = isnan(value) ? "not a number" : "infinite";
     if (run->state->step == 0)
         error_set(err,
@@ -95,12 +95,14 @@ static bool check_finite(const struct run *run, double value, const char *what, 
     return false;
 }
 
-/* Has the samples of micro-batch m, if there is one, on their way while the one before it is computed. */
-static void expect_micro_batch(const struct run *run, int m)
+/* Has the samples of the pass from order[begin] on, if there is one, on their way while the one before it is computed. */
+static void expect_pass(const struct run *run, uint32_t begin)
 {
-    const struct epoch_plan *plan = &run->plan;
-    for (uint32_t i = plan->starts[m]; m < plan->micro_batches && i < plan->starts[m + 1]; i++)
-        dataset_expect(run->trainer->data, (int)plan->order[i]);
+    const struct dataset *data = run->trainer->data;
+    const uint32_t samples = (uint32_t)data->samples;
+    const uint32_t end = begin < samples ? pass_end(&run->plan, data, &run->trainer->config, begin, samples) : samples;
+    for (uint32_t i = begin; i < end; i++)
+        dataset_expect(data, (int)run->plan.order[i]);
 }
 
 /* Gradients of the window. False where the data cannot be read, the loss is not finite, or an interruption came (err->text is empty
@@ -112,20 +114,20 @@ static bool accumulate_window(struct run *run, const struct window *window, doub
     *loss_sum = 0;
     err->text[0] = '\0';
     trainer->backend->zero_gradients(trainer->device);
-    for (int m = window->first; m < window->last; m++) {
+    const uint32_t limit = plan->starts[window->last];
+    for (uint32_t first = plan->starts[window->first], end; first < limit; first = end) {
         if (interrupt_seen())
             return false;
-        uint32_t first = plan->starts[m];
+        end = pass_end(plan, trainer->data, &trainer->config, first, limit);
         uint32_t key = (uint32_t)run->state->epoch * (uint32_t)trainer->data->samples + first;
         struct batch batch;
-        int count = (int)(plan->starts[m + 1] - first);
-        if (!batch_fill(&batch, &run->buffer, trainer->data, plan->order + first, count, key, err))
+        if (!batch_fill(&batch, &run->buffer, trainer->data, plan->order + first, (int)(end - first), key, err))
             return false;
-        expect_micro_batch(run, m + 1);
+        expect_pass(run, end);
         batch.seed = (uint64_t)trainer->config.seed;
         batch.step = (uint32_t)run->state->step;
         double sum = trainer->backend->accumulate(trainer->device, &batch, 1.0 / (double)window->trained);
-        if (!check_finite(run, sum, "loss", m, m + 1, err))
+        if (!check_finite(run, sum, "loss", first, end, err))
             return false;
         *loss_sum += sum;
     }
@@ -182,7 +184,8 @@ static bool one_step(struct run *run, struct step_result *result, struct error *
         .tokens = window.tokens,
         .trained = window.trained,
     };
-    if (!check_finite(run, result->grad_norm, "gradient", window.first, window.last, err))
+    if (!check_finite(run, result->grad_norm, "gradient", run->plan.starts[window.first], run->plan.starts[window.last],
+                      err))
         return false;
     update(run, result);
     result->seconds = seconds_now() - began;

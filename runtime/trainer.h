@@ -1,7 +1,7 @@
 /* The training loop: windows of micro-batches become optimizer steps, with what happens between them (log, evaluation,
  * checkpoint). It knows a backend and a dataset, and nothing of models or command lines.
  *
- * One step, in the Trainer's order: gradients to zero; each micro-batch adds the gradient of its token cross entropies divided by
+ * One step, in the Trainer's order: gradients to zero; each pass (batch.h) adds the gradient of its token cross entropies divided by
  * the window's trained labels; the global norm is clipped as torch.nn.utils.clip_grad_norm_ does, by min(1, max_grad_norm / (norm
  * + 1e-6)), max_grad_norm 0 meaning not at all; AdamW; then the log, the evaluation and the checkpoint that are due.
  * Logs are due every logging_steps, evaluations every eval_steps and at the end, checkpoints every save_steps and at the end (of
@@ -34,7 +34,7 @@ enum train_end { TRAIN_DONE, TRAIN_INTERRUPTED, TRAIN_FAILED };
  * checkpoint, which is loaded. False where there is none, or it belongs to other data or settings. */
 bool trainer_begin(const struct trainer *trainer, struct trainer_state *state, struct error *err);
 
-/* Goes on from *state to the end of the run, or until interrupt_seen(): then the micro-batches of the unfinished step are given up and a
+/* Goes on from *state to the end of the run, or until interrupt_seen(): then the passes of the unfinished step are given up and a
  * checkpoint is written. An evaluation that an interruption cut short is due again when the run resumes; cut short at the end, the
  * run is interrupted, not done. Writes metrics.jsonl and checkpoints; the caller writes what stands at the end. *err when
  * it failed. A loss or gradient that is not finite fails, naming the step and the

@@ -1,7 +1,7 @@
 /* The CPU backend: this file, with the headers that it includes, is compiled once per instruction set (-DBACKEND=name with the
  * compiler's flags for it), and the program picks the best that the machine runs.
  *
- * Read on from here: accumulate() is one micro-batch of training; forward.h and backward.h hold the layers, head.h the loss.
+ * Read on from here: accumulate() is a training pass over a batch; forward.h and backward.h hold the layers, head.h the loss.
  */
 #include <math.h>
 #include <omp.h>

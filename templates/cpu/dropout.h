@@ -6,7 +6,7 @@
  * 128 elements, a group into 16 blocks (one counter value each) that are interleaved so that vectors need no shuffling:
  * element k is half (k / 16) % 2 (the low one first) of word (k / 32) % 4 of block (k / 128) * 16 + k % 16. The counter is
  * { position << 14 | block, module, sample, step }. So a mask belongs to a token of a sample and to nothing else: not to the
- * micro-batch or the thread that it meets.
+ * batch or the thread that it meets.
  */
 #ifndef LORAC_DROPOUT_H
 #define LORAC_DROPOUT_H

@@ -1,4 +1,4 @@
-/* The memory of a run: what is kept between passes, the micro-batch at hand, the caches of generation. */
+/* The memory of a run: what is kept between passes, the batch at hand, the caches of generation. */
 #ifndef LORAC_STATE_H
 #define LORAC_STATE_H
 
@@ -97,7 +97,7 @@ struct device {
     float *scratch;
     float *rope_cos, *rope_sin;
 
-    /* The micro-batch at hand. */
+    /* The batch at hand. */
     int T;
     const int32_t *ids, *position;
     int32_t *positions;

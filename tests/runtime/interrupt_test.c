@@ -71,7 +71,7 @@ static void test_a_resumed_run_is_bitwise_the_uninterrupted_one(void **state)
     configure_long_run(&whole);
     run_to_end(&whole);
     assert_int_equal(whole.state.step, 24); /* 11 micro-batches, 6 steps an epoch */
-    const int calls[] = {1, 2, 3, 11, 12, 25, 43};
+    const int calls[] = {1, 2, 3, 9, 10, 11, whole.device.accumulated - 1};
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
         trainer_fixture_begin(&f, 31);
         configure_long_run(&f);
@@ -98,7 +98,7 @@ static void test_an_interrupted_evaluation_is_made_when_the_run_resumes(void **s
     (void)state;
     struct trainer_fixture whole, f;
     struct dataset eval_data;
-    fake_dataset(&eval_data, 7);
+    fake_dataset(&eval_data, 12);
     trainer_fixture_begin(&whole, 31);
     configure_evaluation(&whole, &eval_data);
     run_to_end(&whole);
@@ -122,7 +122,7 @@ static void test_an_evaluation_interrupted_again_is_logged_once(void **state)
     (void)state;
     struct trainer_fixture whole, f;
     struct dataset eval_data;
-    fake_dataset(&eval_data, 7);
+    fake_dataset(&eval_data, 12);
     trainer_fixture_begin(&whole, 31);
     configure_evaluation(&whole, &eval_data);
     run_to_end(&whole);
