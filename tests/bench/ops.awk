@@ -3,7 +3,7 @@
 #   costs      of `lorac --dump=cost`
 #   symbols    of `nm` on the program
 #   profile    what tests/bench/profile.c wrote
-# and, as variables: work, tokens (of a micro-batch), trained (tokens of a micro-batch, with a label), parameters (trained), threads,
+# and, as variables: work, tokens (of a step), trained (tokens of a step, with a label), parameters (trained), threads,
 # cache (bytes of a layer's KV cache for a token), context (tokens in the cache, on average), max_length (of a row). Prints
 #   work;operation;calls;seconds;FLOP;bytes;waited     calls a thread; seconds of all threads, and those that they waited for each other
 #                                                      in it; FLOP and bytes "-" where they are not known
@@ -86,7 +86,7 @@ function report(at,    part, pass, name, key, flops, bytes, rows) {
         bytes = cache * context * calls[at]
         flops = cost_flops[key] / mean_keys() * context * calls[at]
     } else if (key in alike) {
-        rows = pass ~ /extend$/ ? calls[at] : pass ~ /^head_/ ? trained * micro_batches() : tokens * calls[at]
+        rows = pass ~ /extend$/ ? calls[at] : pass ~ /^head_/ ? trained * steps : tokens * steps * calls[at] / passes()
         flops = cost_flops[key] / alike[key] * rows
         bytes = cost_bytes[key] / alike[key] * rows + cost_fixed[key] / alike[key] * calls[at]
     }
@@ -102,8 +102,8 @@ function cost_key(pass, name,    kind_name) {
     return "head" SUBSEP name
 }
 
-# Every micro-batch goes through the head's first operation once or more, but clears dx once.
-function micro_batches(    at, part) {
+# A step's samples go through the layers in one or more passes, each of which begins with the embedding.
+function passes(    at, part) {
     for (at in calls) {
         split(at, part, SUBSEP)
         if (part[2] ~ /^embedding(_trained)?_fwd$/) return calls[at]

@@ -6,7 +6,7 @@
  * share. Functions more than DEEPEST calls down are their caller's: operations are the leaves. What a thread waits at a barrier, or
  * thread 0 at the end of a parallel region, is charged apart; the linker leads the calls of libgomp that wait through here (--wrap).
  *
- * Whenever thread 0 leaves the outermost function (a micro-batch, an update, a token), the file that the environment names in
+ * Whenever thread 0 leaves the outermost function (a pass, an update, a token), the file that the environment names in
  * LORAC_PROFILE gets
  *
  *     call SECONDS                              of thread 0, since the last such line

@@ -204,7 +204,7 @@ facts() {
         written=$(steps_of_run | tail -n 1 | sed 's/.*"tokens":\([0-9]*\).*/\1/')
     fi
     awk -v work="$work" -v kind=$kind -v dtype=$dtype -v gc=$checkpointing -v trained="$trained" -v written="$written" \
-        -v micro_batches=$((steps * accumulation)) -v rows=$((batch * row_length)) -v prompt="$length" \
+        -v steps=$steps -v rows=$((batch * row_length)) -v prompt="$length" \
         -v forward="$(fact forward_flops_per_token)" -v backward="$(fact backward_flops_per_token)" \
         -v head="$(awk -v h="$(fact hidden_size)" -v v="$(fact vocab_size)" 'BEGIN { print 2 * h * v }')" \
         -v decode="$(fact decode_bytes_per_token)" -v weights="$(fact weights)" -v saved="$(fact saved)" -v scratch="$(fact scratch)" \
@@ -214,7 +214,8 @@ facts() {
             mib = 1048576; a_token = scratch_mib = "-"
             if (kind == "train") {
                 flops = forward + backward - (1 - trained / written) * 2 * head
-                bytes = (gc == "true" ? 3 : 2) * weights * micro_batches / written + 2 * saved / rows
+                passes = written / rows > steps ? written / rows : steps
+                bytes = (gc == "true" ? 3 : 2) * weights * passes / written + 2 * saved / rows
                 planned = train_peak / mib
                 a_token = sprintf("%.1f", saved / rows / 1024)
                 scratch_mib = sprintf("%.1f", scratch / mib)
@@ -242,17 +243,17 @@ attention_flops() {
 
 # What the profiled run that has just ended says of each operation: ops.awk.
 operations() {
-    local micro_batches=1 written=1 trained=1 layers
+    local counted=1 written=1 trained=1 layers
     if [ $kind = train ]; then
-        micro_batches=$((steps * accumulation))
+        counted=$steps
         trained=$(steps_of_run | tail -n 1 | sed 's/.*"trained_tokens":\([0-9]*\).*/\1/')
         written=$(steps_of_run | tail -n 1 | sed 's/.*"tokens":\([0-9]*\).*/\1/')
     fi
     layers=$(fact num_hidden_layers)
     nm "build/$program-profile" >"$place/run/symbols" || fail 1 "'nm build/$program-profile' failed"
     cp "$(costs)" "$place/run/costs"
-    awk -v work="$work" -v threads="$threads" -v tokens="$(awk "BEGIN { print $written / $micro_batches }")" \
-        -v trained="$(awk "BEGIN { print $trained / $micro_batches }")" -v parameters="$(fact trained_parameters)" \
+    awk -v work="$work" -v threads="$threads" -v tokens="$(awk "BEGIN { print $written / $counted }")" \
+        -v trained="$(awk "BEGIN { print $trained / $counted }")" -v parameters="$(fact trained_parameters)" \
         -v cache="$(awk "BEGIN { print $(fact kv_cache) / $(fact max_context) / $layers }")" \
         -v context="$(awk "BEGIN { print $(prompt_length) + $(new_tokens) / 2 }")" -v max_length="$row_length" \
         -f $here/ops.awk "$place/run/costs" "$place/run/symbols" "$place/run/profile"
