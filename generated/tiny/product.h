@@ -133,18 +133,19 @@ static int row_groups(int M, int N, int tile_rows, int tile_columns, int threads
     return best;
 }
 
-/* Part `part` of as many as there are threads. */
+/* Part `part` of as many as there are threads, in whole tiles. */
 ALWAYS_INLINE struct part part_of(struct product p, int tile_rows, int tile_columns, int part, int threads)
 {
     const int groups = row_groups(p.M, p.N, tile_rows, tile_columns, threads), across = threads / groups;
     const int row = part / across, column = part % across;
-    const int64_t panels = (p.N + tile_columns - 1) / tile_columns;
-    const int end = (int)(panels * (column + 1) / across) * tile_columns;
+    const int64_t tiles = (p.M + tile_rows - 1) / tile_rows, panels = (p.N + tile_columns - 1) / tile_columns;
+    const int m1 = (int)(tiles * (row + 1) / groups) * tile_rows;
+    const int n1 = (int)(panels * (column + 1) / across) * tile_columns;
     return (struct part){
-        .m0 = (int)((int64_t)p.M * row / groups),
-        .m1 = (int)((int64_t)p.M * (row + 1) / groups),
+        .m0 = (int)(tiles * row / groups) * tile_rows,
+        .m1 = m1 < p.M ? m1 : p.M,
         .n0 = (int)(panels * column / across) * tile_columns,
-        .n1 = end < p.N ? end : p.N,
+        .n1 = n1 < p.N ? n1 : p.N,
     };
 }
 
@@ -159,6 +160,20 @@ ALWAYS_INLINE void result_store(struct result c, size_t row, size_t column, vec 
     vec_store(c.data + row * c.stride + column, value);
 }
 
+/* VL elements of a finished tile, as C gets them: `sums` of row `row`, columns from n on; `residual` of the same. */
+ALWAYS_INLINE vec finished(struct product p, const float *sums, const float *residual, size_t row, int n, bool add,
+                           bool first)
+{
+    vec value = vec_load(sums) * p.alpha;
+    if (add)
+        value += result_load(p.c, row, n);
+    if (p.bias && first)
+        value += vec_load(p.bias + n);
+    if (residual)
+        value += vec_load(residual + n);
+    return value;
+}
+
 /* Puts finished sums [rows][stride] of one block of k into C at (m0, n0). The first block stores and adds bias and
  * residual, unless C is accumulated into. */
 ALWAYS_INLINE void finish_tile(struct product p, const float *sums, int stride, int m0, int rows, int n0, int columns,
@@ -167,18 +182,10 @@ ALWAYS_INLINE void finish_tile(struct product p, const float *sums, int stride, 
     const bool add = p.accumulate || !first;
     for (int i = 0; i < rows; i++, sums += stride) {
         const size_t row = m0 + i;
-        const float *residual = p.residual && first ? p.residual + row * p.c.stride + n0 : NULL;
+        const float *residual = p.residual && first ? p.residual + row * p.c.stride : NULL;
         int n = 0;
-        for (; n + VL <= columns; n += VL) {
-            vec value = vec_load(sums + n) * p.alpha;
-            if (add)
-                value += result_load(p.c, row, n0 + n);
-            if (p.bias && first)
-                value += vec_load(p.bias + n0 + n);
-            if (residual)
-                value += vec_load(residual + n);
-            result_store(p.c, row, n0 + n, value);
-        }
+        for (; n + VL <= columns; n += VL)
+            result_store(p.c, row, n0 + n, finished(p, sums + n, residual, row, n0 + n, add, first));
         for (; n < columns; n++) {
             float value = sums[n] * p.alpha;
             if (add)
@@ -186,7 +193,7 @@ ALWAYS_INLINE void finish_tile(struct product p, const float *sums, int stride, 
             if (p.bias && first)
                 value += p.bias[n0 + n];
             if (residual)
-                value += residual[n];
+                value += residual[n0 + n];
             result_set(p.c, row, n0 + n, value);
         }
     }

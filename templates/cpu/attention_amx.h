@@ -65,7 +65,7 @@ ALWAYS_INLINE void attention_close(void)
 ALWAYS_INLINE void attention_fetch(uint32_t *to, const float *from, int stride, bool along, bool turn)
 {
     const struct operand square = {from, stride, false, false};
-    fetch_tiles(to, square, along, turn, false, 0, AMX_ROWS, 0, AMX_K);
+    fetch_tiles(to, square, along, turn, 0, 0, AMX_ROWS, 0, AMX_K);
 }
 
 /* ---- products ---- */

@@ -168,14 +168,31 @@ ALWAYS_INLINE uint16_t float_to_bfloat16(float x)
 }
 
 /* VL of them, rounded the same way (but that the processor's own instruction takes numbers below FLT_MIN for 0). */
-ALWAYS_INLINE void vec_store_bfloat16(uint16_t *p, vec x)
+ALWAYS_INLINE half_vec vec_bfloat16(vec x)
 {
 #if defined(__AVX512BF16__)
-    const half_vec upper = (half_vec)_mm512_cvtneps_pbh((__m512)x);
+    return (half_vec)_mm512_cvtneps_pbh((__m512)x);
 #else
-    const half_vec upper = __builtin_convertvector((ivec)to_bfloat16(x) >> 16, half_vec);
+    return __builtin_convertvector((ivec)to_bfloat16(x) >> 16, half_vec);
 #endif
+}
+
+ALWAYS_INLINE void vec_store_bfloat16(uint16_t *p, vec x)
+{
+    const half_vec upper = vec_bfloat16(x);
     memcpy(p, &upper, sizeof upper);
+}
+
+/* Two vectors side by side, by one store: with VL 16 a line of the cache, which takes half the time of its halves. */
+ALWAYS_INLINE void vec_store_bfloat16_pair(uint16_t *p, vec first, vec second)
+{
+    const half_vec halves[2] = {vec_bfloat16(first), vec_bfloat16(second)};
+#if VL == 16
+    const __m512i line = _mm512_inserti64x4(_mm512_castsi256_si512((__m256i)halves[0]), (__m256i)halves[1], 1);
+    memcpy(p, &line, sizeof line);
+#else
+    memcpy(p, halves, sizeof halves);
+#endif
 }
 
 //@   end

@@ -21,9 +21,10 @@
  * it a column. Eight tile registers hold 2 x 2 tiles of C and two each of A and B, so that four multiplications follow four
  * loads.
  *
- * A block of B, as many columns as AMX_BLOCK_WORDS hold, is brought into tiles and stays in the second-level cache while all rows of
- * A pass over it, AMX_ROWS at a time, brought into tiles likewise. k is taken in strips short enough for the strip of A to stay
- * in the first-level cache, into which B's panels are fetched ahead; a tile of C rests in `sums` from strip to strip.
+ * A is brought into tiles once, by all threads together. Then each thread brings a block of B into tiles, as many columns as
+ * AMX_BLOCK_WORDS hold, which stays in the second-level cache while all rows of A pass over it, AMX_ROWS at a time. k is taken in
+ * strips short enough for the strip of A to stay in the first-level cache, into which B's panels are fetched ahead; a tile of C rests
+ * in `sums` from strip to strip.
  */
 #ifndef LORAC_TILE_AMX_H
 #define LORAC_TILE_AMX_H
@@ -49,13 +50,16 @@ enum {
     /* Where the result is bfloat16, which is to be rounded once. */
     AMX_WHOLE_K = 4096,
 //@ end
+    /* 8 MiB of A; what has more is multiplied in several groups of rows. */
+    AMX_ROWS_WORDS = 1 << 21,
     /* 1.25 MiB of B: the caches' second level and threads' stacks have 2 MiB. Sums are 128 KiB at most. */
     AMX_BLOCK_WORDS = 5 << 16,
     AMX_BLOCK_COLS = 1024,
     /* Tiles of k: $(exact and 36 or 28) KiB of A. */
     STRIP = $(exact and "18" or "14") / PLANES,
-    /* Tiles of k that B is fetched ahead. */
+    /* Tiles of k that B's are fetched ahead; elements of k that an operand's are before they are brought into tiles. */
     AHEAD = 2,
+    FETCH_AHEAD = 2 * AMX_K,
 };
 //@ if not plan.narrow and not exact then
 
@@ -318,10 +322,20 @@ ALWAYS_INLINE void turn_tile(uint32_t *tile)
         memcpy(tile + i * 16, &lines[i], sizeof(vec));
 }
 
+/* A line (pair `i` of 16) of two tiles side by side, to [planes][2][TILE_WORDS], where memory has k across rows: columns `line` to
+ * line + 31 of rows k and k + 1, zeros beyond `lines` and `depth`. */
+ALWAYS_INLINE void fetch_across(uint32_t *to, int i, struct operand o, int line, int lines, int k, int depth)
+{
+    vec words[2][PLANES];
+    pairs_across(words, o, k, line, depth, lines);
+    store_line(to, i, words[0], planes_of(o));
+    store_line(to, 16 + i, words[1], planes_of(o));
+}
+
 /* Two tiles side by side, to [planes][2][TILE_WORDS]: 32 lines (rows of A or columns of B) from `line` on and 32 k from `k` on;
  * zeros beyond `lines` and `depth`. In memory k runs along rows or across them; where that is not how the tile has it, it is
- * turned. With `ahead`, what comes next is asked for meanwhile. */
-ALWAYS_INLINE void fetch_tiles(uint32_t *to, struct operand o, bool k_along, bool turn, bool ahead, int line, int lines,
+ * turned. What lies `ahead` of it, counted in k, is asked for meanwhile. */
+ALWAYS_INLINE void fetch_tiles(uint32_t *to, struct operand o, bool k_along, bool turn, int ahead, int line, int lines,
                                int k, int depth)
 {
     const int planes = planes_of(o);
@@ -330,16 +344,13 @@ ALWAYS_INLINE void fetch_tiles(uint32_t *to, struct operand o, bool k_along, boo
         pairs_along(words, o, line + i, k, i < lines ? depth : 0);
         store_line(to, i, words, planes);
         if (ahead)
-            operand_prefetch(o, line + 32 + i, k);
+            operand_prefetch(o, line + i, k + ahead);
     }
     for (int i = 0; !k_along && i < 16; i++) {
-        vec words[2][PLANES];
-        pairs_across(words, o, k + 2 * i, line, depth - 2 * i, lines);
-        store_line(to, i, words[0], planes);
-        store_line(to, 16 + i, words[1], planes);
+        fetch_across(to, i, o, line, lines, k + 2 * i, depth - 2 * i);
         if (ahead) {
-            operand_prefetch(o, k + AMX_K + 2 * i, line);
-            operand_prefetch(o, k + AMX_K + 2 * i + 1, line);
+            operand_prefetch(o, k + ahead + 2 * i, line);
+            operand_prefetch(o, k + ahead + 2 * i + 1, line);
         }
     }
     for (int i = 0; turn && i < 2 * planes; i++)
@@ -350,70 +361,109 @@ ALWAYS_INLINE void fetch_tiles(uint32_t *to, struct operand o, bool k_along, boo
 ALWAYS_INLINE void fetch_rows(uint32_t *to, struct operand a, int m, int rows, int k, int depth)
 {
     for (; depth > 0; depth -= AMX_K, k += AMX_K, to += STEP_WORDS)
-        fetch_tiles(to, a, !a.transposed, a.transposed, true, m, rows, k, depth);
+        fetch_tiles(to, a, !a.transposed, a.transposed, FETCH_AHEAD, m, rows, k, depth);
 }
 
-/* to [steps][B_PLANES][2][TILE_WORDS] = AMX_COLS columns of B from n on, `columns` of them there. */
-ALWAYS_INLINE void fetch_panel(uint32_t *to, struct operand b, int n, int columns, int k, int depth)
+/* block [panels][steps][B_PLANES][2][TILE_WORDS] = B [k, k + depth)[n, n + columns), AMX_COLS columns a panel. */
+ALWAYS_INLINE void fetch_block(uint32_t *block, struct operand b, int n, int columns, int k, int depth)
 {
-    for (; depth > 0; depth -= AMX_K, k += AMX_K, to += B_STEP_WORDS)
-        fetch_tiles(to, b, b.transposed, b.transposed, true, n, columns, k, depth);
+    const int steps = (depth + AMX_K - 1) / AMX_K;
+    for (int j = 0; b.transposed && j < columns; j += AMX_COLS) {
+        uint32_t *panel = block + (size_t)(j / AMX_COLS) * steps * B_STEP_WORDS;
+        for (int step = 0; step < steps; step++)
+            fetch_tiles(panel + step * B_STEP_WORDS, b, true, true, FETCH_AHEAD, n + j, columns - j, k + step * AMX_K,
+                        depth - step * AMX_K);
+    }
+    /* Row by row, as they lie in memory. */
+    for (int i = 0; !b.transposed && i < steps * AMX_K; i += 2)
+        for (int j = 0; j < columns; j += AMX_COLS) {
+            uint32_t *to = block + ((size_t)(j / AMX_COLS) * steps + i / AMX_K) * B_STEP_WORDS;
+            fetch_across(to, i % AMX_K / 2, b, n + j, columns - j, k + i, depth - i);
+            operand_prefetch(b, k + i + AMX_K / 2, n + j);
+            operand_prefetch(b, k + i + AMX_K / 2 + 1, n + j);
+        }
 }
 
 /* ---- blocks ---- */
+
+/* Rows of A in tiles, [rows / AMX_ROWS][steps][PLANES][2][TILE_WORDS]: of the one product that all threads are at. */
+static _Alignas(64) uint32_t rows_of_a[AMX_ROWS_WORDS];
 
 ALWAYS_INLINE int smaller(int a, int b)
 {
     return a < b ? a : b;
 }
 
-/* Rows [m, m + rows) times the block of B at (k, n): tiles of k, strip by strip, past panel after panel. */
-ALWAYS_INLINE void amx_multiply_rows(struct product p, const uint32_t *rows_of_a, const uint32_t *block, float *sums,
-                                     int m, int rows, int n, int columns, int k, int steps)
+/* Asks for a tile of C, that it be there when it is finished. */
+ALWAYS_INLINE void ask_for_result(struct result c, int m, int rows, int n)
+{
+    for (int i = 0; i < rows; i++) {
+        result_prefetch(c, m + i, n);
+$(plan.narrow and "        if (!c.stored)\n    " or "")        result_prefetch(c, m + i, n + 16);
+    }
+}
+
+/* Rows [m, m + rows), whose tiles are `a`, times the block of B at (k, n): tiles of k, strip by strip, past panel after panel. */
+ALWAYS_INLINE void amx_multiply_rows(struct product p, const uint32_t *a, const uint32_t *block, float *sums, int m,
+                                     int rows, int n, int columns, int k, int steps)
 {
     const int most = STRIP * p.cut.strip / 2, strips = (steps + most - 1) / most, strip = (steps + strips - 1) / strips;
     for (int step = 0; step < steps; step += strip)
         for (int j = 0; j < columns; j += AMX_COLS) {
+            const bool last = step + strip >= steps;
             float *c = sums + j * AMX_ROWS;
             const uint32_t *panel = block + (size_t)(j / AMX_COLS * steps + step) * B_STEP_WORDS;
-            multiply_tiles(c, AMX_COLS, rows_of_a + step * STEP_WORDS, panel, smaller(strip, steps - step), step > 0);
-            if (step + strip >= steps)
+            if (last)
+                ask_for_result(p.c, m, rows, n + j);
+            multiply_tiles(c, AMX_COLS, a + step * STEP_WORDS, panel, smaller(strip, steps - step), step > 0);
+            if (last)
                 finish_tile(p, c, AMX_COLS, m, rows, n + j, smaller(AMX_COLS, columns - j), k == 0);
         }
 }
 
-ALWAYS_INLINE void amx_part(struct product p, struct part c)
+/* A part of C, of the group of rows from `m` on, and of the sum the block of k. */
+ALWAYS_INLINE void amx_part(struct product p, struct part c, int m, int k, int depth)
 {
     _Alignas(64) uint32_t block[AMX_BLOCK_WORDS];
-    _Alignas(64) uint32_t tile[$(plan.narrow and "AMX_WHOLE_K" or "AMX_BLOCK_K") / AMX_K * STEP_WORDS];
     _Alignas(64) float sums[AMX_BLOCK_COLS * AMX_ROWS];
-    const int most_steps = (smaller(p.block_k, p.K) + AMX_K - 1) / AMX_K;
-    const int width =
-        smaller(AMX_BLOCK_WORDS / 2 * p.cut.block / (most_steps * B_STEP_WORDS) * AMX_COLS, AMX_BLOCK_COLS);
+    const int steps = (depth + AMX_K - 1) / AMX_K;
+    const int width = smaller(AMX_BLOCK_WORDS / 2 * p.cut.block / (steps * B_STEP_WORDS) * AMX_COLS, AMX_BLOCK_COLS);
     tiles_open();
-    for (int n = c.n0; n < c.n1; n += width)
-        for (int k = 0; k < p.K; k += p.block_k) {
-            const int columns = smaller(width, c.n1 - n), depth = smaller(p.block_k, p.K - k);
-            const int steps = (depth + AMX_K - 1) / AMX_K;
-            for (int j = 0; j < columns; j += AMX_COLS)
-                fetch_panel(block + (size_t)(j / AMX_COLS) * steps * B_STEP_WORDS, p.b, n + j, columns - j, k, depth);
-            for (int m = c.m0; m < c.m1; m += AMX_ROWS) {
-                const int rows = smaller(AMX_ROWS, c.m1 - m);
-                fetch_rows(tile, p.a, m, rows, k, depth);
-                amx_multiply_rows(p, tile, block, sums, m, rows, n, columns, k, steps);
-            }
-        }
+    for (int n = c.n0; n < c.n1; n += width) {
+        const int columns = smaller(width, c.n1 - n);
+        fetch_block(block, p.b, n, columns, k, depth);
+        for (int i = c.m0; i < c.m1; i += AMX_ROWS)
+            amx_multiply_rows(p, rows_of_a + (size_t)(i / AMX_ROWS) * steps * STEP_WORDS, block, sums, m + i,
+                              smaller(AMX_ROWS, c.m1 - i), n, columns, k, steps);
+    }
     tiles_close();
+}
+
+/* The group of `rows` rows from m on, and of the sum the block of k. */
+ALWAYS_INLINE void amx_group(struct product p, int m, int rows, int k, int depth)
+{
+    const int threads = omp_get_num_threads(), steps = (depth + AMX_K - 1) / AMX_K;
+#pragma omp for schedule(static)
+    for (int i = 0; i < rows; i += AMX_ROWS)
+        fetch_rows(rows_of_a + (size_t)(i / AMX_ROWS) * steps * STEP_WORDS, p.a, m + i, smaller(AMX_ROWS, rows - i), k,
+                   depth);
+    struct product group = p;
+    group.M = rows;
+#pragma omp for schedule(static)
+    for (int part = 0; part < threads; part++)
+        amx_part(p, part_of(group, AMX_ROWS, AMX_COLS, part, threads), m, k, depth);
 }
 
 ALWAYS_INLINE void amx_matmul(struct product p)
 {
-    const int threads = omp_get_num_threads();
     const int most = $(plan.narrow and "p.c.stored ? AMX_WHOLE_K : AMX_BLOCK_K" or "AMX_BLOCK_K");
     p.block_k = p.a.transposed ? AMX_BLOCK_K : even_block(p.K, most, AMX_K);
-#pragma omp for schedule(static)
-    for (int part = 0; part < threads; part++)
-        amx_part(p, part_of(p, AMX_ROWS, AMX_COLS, part, threads));
+    for (int k = 0; k < p.K; k += p.block_k) {
+        const int depth = smaller(p.block_k, p.K - k), steps = (depth + AMX_K - 1) / AMX_K;
+        const int group = AMX_ROWS_WORDS / (steps * STEP_WORDS) * AMX_ROWS;
+        for (int m = 0; m < p.M; m += group)
+            amx_group(p, m, smaller(group, p.M - m), k, depth);
+    }
 }
 
 #endif

@@ -45,8 +45,9 @@ enum {
 //@ end
     /* The largest block that tuning may choose, in blocks. */
     FMA_LARGEST = 2,
-    /* Rows of B are asked for as many rows before they are packed. */
+    /* Rows of B are asked for as many rows before they are packed; where they are turned, as many elements before. */
     PACK_AHEAD = 8,
+    TURN_AHEAD = 64,
 };
 
 _Static_assert(FMA_BLOCK_K % VL == 0 && FMA_BLOCK_N / 2 % FMA_COLS == 0,
@@ -163,7 +164,7 @@ ALWAYS_INLINE void transpose(float *to, int to_stride, struct operand from, int 
 #pragma GCC unroll 16
             for (int l = 0; l < VL; l++) {
                 block[l] = operand_load(from, row + i + l, column + j, count);
-                operand_prefetch(from, row + i + VL + l, column + j);
+                operand_prefetch(from, row + i + l, column + j + TURN_AHEAD);
             }
             vec_transpose(block);
 #pragma GCC unroll 16
