@@ -134,6 +134,7 @@ enum { PRODUCTS = 5, MAX_LORA_KERNELS = 256 };
 
 struct memory_totals {
     long long weights, adapters, saved, inputs, scratch, logits, generate_scratch, kv_cache, dora_norms;
+    long long tiles; /* of scratch and of generate_scratch: what products on AMX have left operands in; 0: no AMX */
     long long train_peak; /* weights + 4 x adapters + saved + inputs + scratch */
 };
 

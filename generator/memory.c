@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 enum { ROW_STEP = 16, MAX_HEAD_ROWS = 512, LOGITS_BYTES = 256 << 20, MAX_PROMPT_ROWS = 256, USUAL_THREADS = 8 };
+/* Left operands of products in tiles, at most. */
+enum { TILE_BYTES = 8 << 20 };
 
 static bool overlap(const struct value *a, const struct value *b)
 {
@@ -161,6 +163,11 @@ static long long scratch_bytes(const struct plan *plan, int tokens, long columns
     return layers > head ? layers : head;
 }
 
+static long long tile_bytes(const struct plan *plan)
+{
+    return plan->recipe.amx ? TILE_BYTES : 0;
+}
+
 /* What does not depend on the micro-batch. */
 static long long standing_bytes(const struct plan *plan)
 {
@@ -170,7 +177,7 @@ static long long standing_bytes(const struct plan *plan)
 long long memory_train_peak(const struct plan *plan, int tokens, long long kept_bytes, long scratch_columns)
 {
     return standing_bytes(plan) + kept_bytes * tokens + input_bytes(plan, tokens) +
-           scratch_bytes(plan, tokens, scratch_columns);
+           scratch_bytes(plan, tokens, scratch_columns) + tile_bytes(plan);
 }
 
 long long memory_beside_plan(const struct plan *plan)
@@ -191,7 +198,7 @@ static void sum_training(struct plan *plan)
     }
     memory->saved = kept * graph->max_tokens;
     memory->inputs = input_bytes(plan, graph->max_tokens);
-    memory->scratch = scratch_bytes(plan, graph->max_tokens, columns);
+    memory->scratch = scratch_bytes(plan, graph->max_tokens, columns) + tile_bytes(plan);
     memory->logits = (long long)graph->head_rows * plan->recipe.model.vocab_size * 4;
     memory->train_peak = memory_train_peak(plan, graph->max_tokens, kept, columns);
 }
@@ -204,7 +211,7 @@ static void sum_generation(struct plan *plan)
     for (int i = 0; i < graph->extend_count; i++)
         if (graph->extends[i].graph.scratch_columns > columns)
             columns = graph->extends[i].graph.scratch_columns;
-    graph->memory.generate_scratch = (columns + 2LL * model->hidden_size) * graph->prompt_rows * 4;
+    graph->memory.generate_scratch = (columns + 2LL * model->hidden_size) * graph->prompt_rows * 4 + tile_bytes(plan);
     graph->memory.kv_cache = 2LL * model->num_hidden_layers * plan->recipe.max_context * model->num_key_value_heads *
                              model->head_dim * (plan->recipe.compute_dtype == DTYPE_BF16 ? 2 : 4);
 }
@@ -220,6 +227,7 @@ void memory_plan(struct plan *plan)
     memory->weights = memory_weight_bytes(plan);
     memory->adapters = adapter_bytes(plan);
     memory->dora_norms = dora_norm_bytes(plan);
+    memory->tiles = tile_bytes(plan);
     sum_training(plan);
     sum_generation(plan);
 }
@@ -257,7 +265,8 @@ void memory_dump(const struct plan *plan, FILE *out)
     line(out, "moments", 2 * memory->adapters, "AdamW's two");
     line(out, "saved", memory->saved, "activations from forward to backward, all layers");
     line(out, "inputs", memory->inputs, "each trained layer's input, the residual stream and its gradient");
-    line(out, "scratch", memory->scratch, "values that live within one layer or one block of the head");
+    line(out, "scratch", memory->scratch,
+         "values that live within one layer or one block of the head, and products' tiles on AMX");
     line(out, "train peak", memory->train_peak, "all of the above");
     line(out, "generate scratch", memory->generate_scratch, "");
     line(out, "kv cache", memory->kv_cache, "");

@@ -13,6 +13,7 @@ static cJSON *memory_json(const struct memory_totals *memory)
     cJSON_AddNumberToObject(json, "saved", (double)memory->saved);
     cJSON_AddNumberToObject(json, "inputs", (double)memory->inputs);
     cJSON_AddNumberToObject(json, "scratch", (double)memory->scratch);
+    cJSON_AddNumberToObject(json, "tiles", (double)memory->tiles);
     cJSON_AddNumberToObject(json, "generate_scratch", (double)memory->generate_scratch);
     cJSON_AddNumberToObject(json, "kv_cache", (double)memory->kv_cache);
     cJSON_AddNumberToObject(json, "train_peak", (double)memory->train_peak);

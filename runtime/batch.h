@@ -6,8 +6,8 @@
  * may be shorter.
  *
  * What is computed at once is another thing, a pass: as many samples of a window as fit into the memory that there is for a micro-batch of
- * the longest. A window of short samples takes fewer passes than micro-batches so, and the frozen matrices are read less often for the
- * same sum of gradients.
+ * the longest. So a window of short samples takes fewer passes than it has micro-batches, and the frozen matrices are read less often
+ * for the same sum of gradients. With packing a micro-batch is a pass.
  */
 #ifndef LORAC_BATCH_H
 #define LORAC_BATCH_H
@@ -27,8 +27,8 @@ struct epoch_plan {
 void epoch_plan_init(struct epoch_plan *plan, const struct dataset *data, const struct train_config *config, int epoch);
 void epoch_plan_free(struct epoch_plan *plan);
 
-/* Where the pass ends that begins with order[begin]: before order[`limit`] at the latest, and before per_device_train_batch_size *
- * max_length tokens are exceeded. */
+/* Where the pass ends that begins with order[begin], which is in it: before order[`limit`] at the latest, and before
+ * per_device_train_batch_size * max_length tokens are exceeded. */
 uint32_t pass_end(const struct epoch_plan *plan, const struct dataset *data, const struct train_config *config,
                   uint32_t begin, uint32_t limit);
 

@@ -71,7 +71,7 @@ struct train_config {
 struct memory_plan {
     size_t weights, adapters; /* gradients and each of the two moments are as large as adapters */
     size_t saved;             /* activations kept from forward to backward, all layers, T at its maximum */
-    size_t scratch; /* the arena's other part: values that live within one layer, and the head's logits block */
+    size_t scratch;           /* what lives within one layer, the head's logits block, and products' tiles on AMX */
     size_t generate_scratch, kv_cache;
 };
 

@@ -42,13 +42,19 @@ struct window {
     long long tokens, trained;
 };
 
+/* Where the window ends that begins with micro-batch `first`. */
+static int window_end(const struct run *run, int first)
+{
+    const int length = run->trainer->config.gradient_accumulation_steps, all = run->plan.micro_batches;
+    return all - first < length ? all : first + length;
+}
+
 static struct window next_window(const struct run *run)
 {
     const struct dataset *data = run->trainer->data;
     const struct epoch_plan *plan = &run->plan;
-    int length = run->trainer->config.gradient_accumulation_steps;
-    struct window window = {.first = run->state->epoch_step * length};
-    window.last = plan->micro_batches - window.first < length ? plan->micro_batches : window.first + length;
+    struct window window = {.first = run->state->epoch_step * run->trainer->config.gradient_accumulation_steps};
+    window.last = window_end(run, window.first);
     for (uint32_t i = plan->starts[window.first]; i < plan->starts[window.last]; i++) {
         window.tokens += data->sample[plan->order[i]].tokens;
         window.trained += data->sample[plan->order[i]].trained;
@@ -95,14 +101,45 @@ static bool check_finite(const struct run *run, double value, const char *what, 
     return false;
 }
 
-/* Has the samples of the pass from order[begin] on, if there is one, on their way while the one before it is computed. */
-static void expect_pass(const struct run *run, uint32_t begin)
+/* Has the samples of the pass that begins with order[begin], in this window or the next, on their way while the one before it is
+ * computed. */
+static void expect_pass(const struct run *run, const struct window *window, uint32_t begin)
 {
     const struct dataset *data = run->trainer->data;
-    const uint32_t samples = (uint32_t)data->samples;
-    const uint32_t end = begin < samples ? pass_end(&run->plan, data, &run->trainer->config, begin, samples) : samples;
+    const struct epoch_plan *plan = &run->plan;
+    const bool here = begin < plan->starts[window->last];
+    const uint32_t limit = plan->starts[here ? window->last : window_end(run, window->last)];
+    const uint32_t end = begin < limit ? pass_end(plan, data, &run->trainer->config, begin, limit) : limit;
     for (uint32_t i = begin; i < end; i++)
-        dataset_expect(data, (int)run->plan.order[i]);
+        dataset_expect(data, (int)plan->order[i]);
+}
+
+/* Adds the gradients of the samples begin to end - 1, one pass. *sum is that of their token cross entropies. */
+static bool accumulate_pass(struct run *run, const struct window *window, uint32_t begin, uint32_t end, double *sum,
+                            struct error *err)
+{
+    const struct trainer *trainer = run->trainer;
+    const uint32_t key = (uint32_t)run->state->epoch * (uint32_t)trainer->data->samples + begin;
+    struct batch batch;
+    if (!batch_fill(&batch, &run->buffer, trainer->data, run->plan.order + begin, (int)(end - begin), key, err))
+        return false;
+    expect_pass(run, window, end);
+    batch.seed = (uint64_t)trainer->config.seed;
+    batch.step = (uint32_t)run->state->step;
+    *sum = trainer->backend->accumulate(trainer->device, &batch, 1.0 / (double)window->trained);
+    return true;
+}
+
+/* Whether the sum of a pass is finite. If not, *err names the first sample that alone has none either, or all. */
+static bool check_pass(struct run *run, const struct window *window, double sum, uint32_t begin, uint32_t end,
+                       struct error *err)
+{
+    for (uint32_t i = begin; !isfinite(sum) && i < end; i++) {
+        double own;
+        if (!accumulate_pass(run, window, i, i + 1, &own, err) || !check_finite(run, own, "loss", i, i + 1, err))
+            return false;
+    }
+    return check_finite(run, sum, "loss", begin, end, err);
 }
 
 /* Gradients of the window. False where the data cannot be read, the loss is not finite, or an interruption came (err->text is empty
@@ -111,23 +148,16 @@ static bool accumulate_window(struct run *run, const struct window *window, doub
 {
     const struct trainer *trainer = run->trainer;
     const struct epoch_plan *plan = &run->plan;
+    const uint32_t limit = plan->starts[window->last];
     *loss_sum = 0;
     err->text[0] = '\0';
     trainer->backend->zero_gradients(trainer->device);
-    const uint32_t limit = plan->starts[window->last];
-    for (uint32_t first = plan->starts[window->first], end; first < limit; first = end) {
+    for (uint32_t begin = plan->starts[window->first], end; begin < limit; begin = end) {
+        double sum;
         if (interrupt_seen())
             return false;
-        end = pass_end(plan, trainer->data, &trainer->config, first, limit);
-        uint32_t key = (uint32_t)run->state->epoch * (uint32_t)trainer->data->samples + first;
-        struct batch batch;
-        if (!batch_fill(&batch, &run->buffer, trainer->data, plan->order + first, (int)(end - first), key, err))
-            return false;
-        expect_pass(run, end);
-        batch.seed = (uint64_t)trainer->config.seed;
-        batch.step = (uint32_t)run->state->step;
-        double sum = trainer->backend->accumulate(trainer->device, &batch, 1.0 / (double)window->trained);
-        if (!check_finite(run, sum, "loss", first, end, err))
+        end = pass_end(plan, trainer->data, &trainer->config, begin, limit);
+        if (!accumulate_pass(run, window, begin, end, &sum, err) || !check_pass(run, window, sum, begin, end, err))
             return false;
         *loss_sum += sum;
     }

@@ -186,7 +186,7 @@ const struct program program = {
     },
     .adapter_config = adapter_config,
     .placement = placement,
-    .plan_hash = "95e0cb711645a0bb",
+    .plan_hash = "b55693effcc9888a",
     .train = {
         .per_device_train_batch_size = 4,
         .max_length = MAX_LENGTH,

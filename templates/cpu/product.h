@@ -164,19 +164,18 @@ static int row_groups(int M, int N, int tile_rows, int tile_columns, int threads
     return best;
 }
 
-/* Part `part` of as many as there are threads, in whole tiles. */
-ALWAYS_INLINE struct part part_of(struct product p, int tile_rows, int tile_columns, int part, int threads)
+/* Part `part` of C [M][N], of as many as there are threads. */
+ALWAYS_INLINE struct part part_of(int M, int N, int tile_rows, int tile_columns, int part, int threads)
 {
-    const int groups = row_groups(p.M, p.N, tile_rows, tile_columns, threads), across = threads / groups;
+    const int groups = row_groups(M, N, tile_rows, tile_columns, threads), across = threads / groups;
     const int row = part / across, column = part % across;
-    const int64_t tiles = (p.M + tile_rows - 1) / tile_rows, panels = (p.N + tile_columns - 1) / tile_columns;
-    const int m1 = (int)(tiles * (row + 1) / groups) * tile_rows;
-    const int n1 = (int)(panels * (column + 1) / across) * tile_columns;
+    const int64_t panels = (N + tile_columns - 1) / tile_columns;
+    const int end = (int)(panels * (column + 1) / across) * tile_columns;
     return (struct part){
-        .m0 = (int)(tiles * row / groups) * tile_rows,
-        .m1 = m1 < p.M ? m1 : p.M,
+        .m0 = (int)((int64_t)M * row / groups),
+        .m1 = (int)((int64_t)M * (row + 1) / groups),
         .n0 = (int)(panels * column / across) * tile_columns,
-        .n1 = n1 < p.N ? n1 : p.N,
+        .n1 = end < N ? end : N,
     };
 }
 
@@ -210,7 +209,7 @@ ALWAYS_INLINE void result_store(struct result c, size_t row, size_t column, vec 
 }
 
 //@ end
-/* VL elements of a finished tile, as C gets them: `sums` of row `row`, columns from n on; `residual` of the same. */
+/* VL elements of a finished tile, as C gets them: `sums` are those of row `row` from column n on, `residual` is the whole row. */
 ALWAYS_INLINE vec finished(struct product p, const float *sums, const float *residual, size_t row, int n, bool add,
                            bool first)
 {
@@ -224,8 +223,8 @@ ALWAYS_INLINE vec finished(struct product p, const float *sums, const float *res
     return value;
 }
 
-/* Puts finished sums [rows][stride] of one block of k into C at (m0, n0). The first block stores and adds bias and
- * residual, unless C is accumulated into. */
+/* Puts finished sums [rows][stride] of one block of k into C at (m0, n0). The first block adds bias and residual, and
+ * stores unless C is accumulated into. */
 ALWAYS_INLINE void finish_tile(struct product p, const float *sums, int stride, int m0, int rows, int n0, int columns,
                                bool first)
 {

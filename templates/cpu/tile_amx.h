@@ -21,10 +21,10 @@
  * it a column. Eight tile registers hold 2 x 2 tiles of C and two each of A and B, so that four multiplications follow four
  * loads.
  *
- * A is brought into tiles once, by all threads together. Then each thread brings a block of B into tiles, as many columns as
- * AMX_BLOCK_WORDS hold, which stays in the second-level cache while all rows of A pass over it, AMX_ROWS at a time. k is taken in
- * strips short enough for the strip of A to stay in the first-level cache, into which B's panels are fetched ahead; a tile of C rests
- * in `sums` from strip to strip.
+ * k is taken in blocks, one where it can be. A, or as many rows of it as there is room for, is brought into tiles once for a block of k,
+ * by all threads together. Then each thread brings a block of B into tiles, as many columns as AMX_BLOCK_WORDS hold, which stays in the
+ * second-level cache while those rows of A pass over it, AMX_ROWS at a time. The block of k is cut into strips, short enough for the
+ * strip of A to stay in the first-level cache, into which B's panels are fetched ahead; a tile of C rests in `sums` from strip to strip.
  */
 #ifndef LORAC_TILE_AMX_H
 #define LORAC_TILE_AMX_H
@@ -50,16 +50,18 @@ enum {
     /* Where the result is bfloat16, which is to be rounded once. */
     AMX_WHOLE_K = 4096,
 //@ end
-    /* 8 MiB of A; what has more is multiplied in several groups of rows. */
-    AMX_ROWS_WORDS = 1 << 21,
+    /* 8 MiB of A. What has more is multiplied in several groups of rows. */
+    AMX_TILES_WORDS = $(plan.memory.tiles // 4),
     /* 1.25 MiB of B: the caches' second level and threads' stacks have 2 MiB. Sums are 128 KiB at most. */
     AMX_BLOCK_WORDS = 5 << 16,
     AMX_BLOCK_COLS = 1024,
     /* Tiles of k: $(exact and 36 or 28) KiB of A. */
     STRIP = $(exact and "18" or "14") / PLANES,
-    /* Tiles of k that B's are fetched ahead; elements of k that an operand's are before they are brought into tiles. */
+    /* B's tiles are fetched as many tiles of k before they are multiplied. */
     AHEAD = 2,
+    /* An operand is asked for as many elements of k before it is brought into tiles; B's rows as many rows before. */
     FETCH_AHEAD = 2 * AMX_K,
+    FETCH_ROWS_AHEAD = AMX_K / 2,
 };
 //@ if not plan.narrow and not exact then
 
@@ -379,15 +381,15 @@ ALWAYS_INLINE void fetch_block(uint32_t *block, struct operand b, int n, int col
         for (int j = 0; j < columns; j += AMX_COLS) {
             uint32_t *to = block + ((size_t)(j / AMX_COLS) * steps + i / AMX_K) * B_STEP_WORDS;
             fetch_across(to, i % AMX_K / 2, b, n + j, columns - j, k + i, depth - i);
-            operand_prefetch(b, k + i + AMX_K / 2, n + j);
-            operand_prefetch(b, k + i + AMX_K / 2 + 1, n + j);
+            operand_prefetch(b, k + i + FETCH_ROWS_AHEAD, n + j);
+            operand_prefetch(b, k + i + FETCH_ROWS_AHEAD + 1, n + j);
         }
 }
 
 /* ---- blocks ---- */
 
 /* Rows of A in tiles, [rows / AMX_ROWS][steps][PLANES][2][TILE_WORDS]: of the one product that all threads are at. */
-static _Alignas(64) uint32_t rows_of_a[AMX_ROWS_WORDS];
+static _Alignas(64) uint32_t tiles_of_a[AMX_TILES_WORDS];
 
 ALWAYS_INLINE int smaller(int a, int b)
 {
@@ -399,7 +401,12 @@ ALWAYS_INLINE void ask_for_result(struct result c, int m, int rows, int n)
 {
     for (int i = 0; i < rows; i++) {
         result_prefetch(c, m + i, n);
-$(plan.narrow and "        if (!c.stored)\n    " or "")        result_prefetch(c, m + i, n + 16);
+//@ if plan.narrow then
+        if (!c.stored)
+            result_prefetch(c, m + i, n + 16);
+//@ else
+        result_prefetch(c, m + i, n + 16);
+//@ end
     }
 }
 
@@ -421,7 +428,7 @@ ALWAYS_INLINE void amx_multiply_rows(struct product p, const uint32_t *a, const 
         }
 }
 
-/* A part of C, of the group of rows from `m` on, and of the sum the block of k. */
+/* A part of a group's C, whose rows count from the group's first, `m`; of the sum the block of k. */
 ALWAYS_INLINE void amx_part(struct product p, struct part c, int m, int k, int depth)
 {
     _Alignas(64) uint32_t block[AMX_BLOCK_WORDS];
@@ -433,10 +440,18 @@ ALWAYS_INLINE void amx_part(struct product p, struct part c, int m, int k, int d
         const int columns = smaller(width, c.n1 - n);
         fetch_block(block, p.b, n, columns, k, depth);
         for (int i = c.m0; i < c.m1; i += AMX_ROWS)
-            amx_multiply_rows(p, rows_of_a + (size_t)(i / AMX_ROWS) * steps * STEP_WORDS, block, sums, m + i,
+            amx_multiply_rows(p, tiles_of_a + (size_t)(i / AMX_ROWS) * steps * STEP_WORDS, block, sums, m + i,
                               smaller(AMX_ROWS, c.m1 - i), n, columns, k, steps);
     }
     tiles_close();
+}
+
+/* The part of C [rows][N] with its rows' ends moved on to those of tiles. */
+ALWAYS_INLINE struct part whole_tiles(struct part c, int rows)
+{
+    c.m0 = smaller((c.m0 + AMX_ROWS - 1) / AMX_ROWS * AMX_ROWS, rows);
+    c.m1 = smaller((c.m1 + AMX_ROWS - 1) / AMX_ROWS * AMX_ROWS, rows);
+    return c;
 }
 
 /* The group of `rows` rows from m on, and of the sum the block of k. */
@@ -445,13 +460,21 @@ ALWAYS_INLINE void amx_group(struct product p, int m, int rows, int k, int depth
     const int threads = omp_get_num_threads(), steps = (depth + AMX_K - 1) / AMX_K;
 #pragma omp for schedule(static)
     for (int i = 0; i < rows; i += AMX_ROWS)
-        fetch_rows(rows_of_a + (size_t)(i / AMX_ROWS) * steps * STEP_WORDS, p.a, m + i, smaller(AMX_ROWS, rows - i), k,
+        fetch_rows(tiles_of_a + (size_t)(i / AMX_ROWS) * steps * STEP_WORDS, p.a, m + i, smaller(AMX_ROWS, rows - i), k,
                    depth);
-    struct product group = p;
-    group.M = rows;
 #pragma omp for schedule(static)
     for (int part = 0; part < threads; part++)
-        amx_part(p, part_of(group, AMX_ROWS, AMX_COLS, part, threads), m, k, depth);
+        amx_part(p, whole_tiles(part_of(rows, p.N, AMX_ROWS, AMX_COLS, part, threads), rows), m, k, depth);
+}
+
+/* Rows of a group, all groups being of one size or nearly so. In emulation they are so small that checks meet several. */
+ALWAYS_INLINE int group_rows(int M, int steps)
+{
+    int most = AMX_TILES_WORDS / (steps * STEP_WORDS) * AMX_ROWS;
+#if defined(AMX_EMULATED)
+    most = smaller(most, 2 * AMX_ROWS);
+#endif
+    return even_block(M, most, AMX_ROWS);
 }
 
 ALWAYS_INLINE void amx_matmul(struct product p)
@@ -459,8 +482,7 @@ ALWAYS_INLINE void amx_matmul(struct product p)
     const int most = $(plan.narrow and "p.c.stored ? AMX_WHOLE_K : AMX_BLOCK_K" or "AMX_BLOCK_K");
     p.block_k = p.a.transposed ? AMX_BLOCK_K : even_block(p.K, most, AMX_K);
     for (int k = 0; k < p.K; k += p.block_k) {
-        const int depth = smaller(p.block_k, p.K - k), steps = (depth + AMX_K - 1) / AMX_K;
-        const int group = AMX_ROWS_WORDS / (steps * STEP_WORDS) * AMX_ROWS;
+        const int depth = smaller(p.block_k, p.K - k), group = group_rows(p.M, (depth + AMX_K - 1) / AMX_K);
         for (int m = 0; m < p.M; m += group)
             amx_group(p, m, smaller(group, p.M - m), k, depth);
     }

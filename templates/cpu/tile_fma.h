@@ -303,7 +303,7 @@ ALWAYS_INLINE void fma_matmul(struct product p)
     p.block_k = p.a.transposed ? FMA_BLOCK_K : even_block(p.K, most, FMA_K);
 #pragma omp for schedule(static)
     for (int part = 0; part < threads; part++)
-        fma_part(p, part_of(p, FMA_ROWS, FMA_COLS, part, threads));
+        fma_part(p, part_of(p.M, p.N, FMA_ROWS, FMA_COLS, part, threads));
 }
 
 #endif

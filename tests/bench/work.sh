@@ -214,7 +214,7 @@ facts() {
             mib = 1048576; a_token = scratch_mib = "-"
             if (kind == "train") {
                 flops = forward + backward - (1 - trained / written) * 2 * head
-                passes = written / rows > steps ? written / rows : steps
+                passes = steps * int((written / steps + rows - 1) / rows)
                 bytes = (gc == "true" ? 3 : 2) * weights * passes / written + 2 * saved / rows
                 planned = train_peak / mib
                 a_token = sprintf("%.1f", saved / rows / 1024)

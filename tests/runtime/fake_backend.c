@@ -164,6 +164,9 @@ static double accumulate(struct device *device, const struct batch *batch, doubl
     device->accumulated++;
     if (device->accumulated == device->interrupt_at)
         raise(SIGINT);
+    for (int i = 0; i < batch->segments; i++)
+        if ((int)batch->samples[i] + 1 == device->nan_sample)
+            return NAN;
     return device->accumulated == device->nan_at ? NAN : sum;
 }
 

@@ -21,6 +21,7 @@ struct device {
     int evaluated;            /* calls of evaluate so far */
     int interrupt_evaluation; /* this call of evaluate (from 1) raises SIGINT; 0: none */
     int nan_at;               /* this call's loss is not a number; 0: none */
+    int nan_sample;           /* nor is that of calls with this sample (place in the order, from 1); 0: none */
     int context[256], length; /* the "KV cache" */
 };
 

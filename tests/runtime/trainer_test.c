@@ -268,6 +268,19 @@ static void test_a_loss_that_is_no_number_stops_before_the_update(void **state)
     trainer_fixture_end(&f);
 }
 
+static void test_the_sample_whose_loss_is_no_number_is_named(void **state)
+{
+    (void)state;
+    struct trainer_fixture f;
+    trainer_fixture_begin(&f, 20);
+    f.trainer.config.shuffle = false;
+    f.device.nan_sample = 7;
+    assert_int_equal(run(&f), TRAIN_FAILED);
+    assert_non_null(strstr(f.err.text, "step 2: the loss is not a number at sample fake.jsonl:7; training stopped"));
+    assert_int_equal(f.device.updated, 1);
+    trainer_fixture_end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +296,7 @@ int main(void)
         cmocka_unit_test(test_evaluation_every_eval_steps_and_at_the_end),
         cmocka_unit_test(test_checkpoints_are_rotated_and_hold_all_files),
         cmocka_unit_test(test_a_loss_that_is_no_number_stops_before_the_update),
+        cmocka_unit_test(test_the_sample_whose_loss_is_no_number_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
