@@ -205,6 +205,6 @@ test_infinite_weights_are_told_before_anything_is_trained_or_said() {
         "$program" generate --model "$work/model" --prompt-ids 1,2
     refuse_late 1 "stories260K: the loss over the data is not a finite number; are the model's weights damaged?" \
         "$program" eval --model "$work/model" --data "$work/ids.jsonl"
-    refuse_late 1 "stories260K: step 1: the loss is not a number at samples $work/ids.jsonl:1, $work/ids.jsonl:2, before anything was trained: are the weights of $work/model damaged, or those of --init-adapter?" \
+    refuse_late 1 "stories260K: step 1: the loss is not a number at sample $work/ids.jsonl:1, before anything was trained: are the weights of $work/model damaged, or those of --init-adapter?" \
         "$program" train --model "$work/model" --data "$work/ids.jsonl" --output "$work/o" --shuffle false
 }
