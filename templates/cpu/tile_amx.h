@@ -174,12 +174,6 @@ ALWAYS_INLINE void multiply_tiles(float *sums, int stride, const uint32_t *a, co
     }
     store_sums(sums, stride);
 }
-
-/* 32 floats as bfloat16, to nearest. */
-ALWAYS_INLINE ivec narrow(vec first, vec second)
-{
-    return (ivec)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first);
-}
 #else /* AMX_EMULATED: the same in plain C, so that this file can be checked on machines without AMX */
 ALWAYS_INLINE void tiles_open(void)
 {
@@ -221,19 +215,6 @@ ALWAYS_INLINE void multiply_tiles(float *sums, int stride, const uint32_t *a, co
             for (int left = 0; left + right < PLANES; left++)
                 multiply_planes(sums, stride, a + left * 2 * TILE_WORDS, b + right * 2 * TILE_WORDS);
 }
-
-ALWAYS_INLINE ivec narrow(vec first, vec second)
-{
-    const ivec low = (ivec)to_bfloat16(first) >> 16, high = (ivec)to_bfloat16(second) >> 16;
-    uint16_t halves[32];
-    for (int i = 0; i < 16; i++) {
-        halves[i] = (uint16_t)low[i];
-        halves[16 + i] = (uint16_t)high[i];
-    }
-    ivec result;
-    memcpy(&result, halves, sizeof result);
-    return result;
-}
 #endif
 
 /* ---- bringing operands into tiles ---- */
@@ -248,11 +229,11 @@ ALWAYS_INLINE uint32_t first_bits(int count)
 ALWAYS_INLINE void split(vec to[PLANES], vec first, vec second)
 {
 //@ if left == 1 then
-    to[0] = (vec)narrow(first, second);
+    to[0] = (vec)vec_narrow(first, second);
 //@ else
 #pragma GCC unroll 3
     for (int plane = 0; plane < PLANES; plane++) {
-        to[plane] = (vec)narrow(first, second);
+        to[plane] = (vec)vec_narrow(first, second);
         first -= to_bfloat16(first);
         second -= to_bfloat16(second);
     }

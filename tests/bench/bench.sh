@@ -146,6 +146,7 @@ forget_or_resume() {
     note_peer "${llama_cpp:+llama.cpp}"
 }
 
+# One that took part; those of runs before stay.
 note_peer() {
     [ -z "$1" ] || grep -qxF -- "$1" $place/peers || echo "$1" >>$place/peers
 }
