@@ -30,6 +30,7 @@
 #define LORAC_TILE_AMX_H
 
 #include "product.h"
+#include "tile_unit.h"
 
 #include <omp.h>
 
@@ -41,7 +42,6 @@ enum {
     /* Bfloat16 an element of A and of B. */
     PLANES = $(left),
     B_PLANES = $(right),
-    TILE_WORDS = 256,
     /* A tile of k of both tiles of A, plane after plane; and of B. */
     STEP_WORDS = PLANES * 2 * TILE_WORDS,
     B_STEP_WORDS = B_PLANES * 2 * TILE_WORDS,
@@ -73,38 +73,12 @@ static const double OPERAND_ROUNDING = 0x1p-8; /* relative, of each operand */
 static const double PRODUCT_TRUNCATION = 0;    /* a product is summed as it is */
 //@ end
 
-/* ---- the unit ---- */
-
-#if defined(__AMX_BF16__)
-/* Registers by name, "tmm0". The compiler's own functions for tiles do not say that they touch memory, so stores before them may be
- * lost. */
-#    define TILE_LOAD(tile, from, stride)                                                                              \
-        __asm__ volatile("tileloadd (%0,%1,1), %%" tile ::"r"(from), "r"((size_t)(stride)) : "memory")
-#    define TILE_STORE(to, stride, tile)                                                                               \
-        __asm__ volatile("tilestored %%" tile ", (%0,%1,1)" ::"r"(to), "r"((size_t)(stride)) : "memory")
-#    define TILE_ZERO(tile) __asm__ volatile("tilezero %%" tile::)
-#    define TILE_MULTIPLY_ADD(c, a, b) __asm__ volatile("tdpbf16ps %%" b ", %%" a ", %%" c::)
-
-/* All eight registers are 16 lines of 64 bytes. To be called by every thread before it multiplies. */
-ALWAYS_INLINE void tiles_open(void)
-{
-    static const struct {
-        uint8_t palette, start_row, reserved[14];
-        uint16_t line_bytes[16];
-        uint8_t lines[16];
-    } config = {1, 0, {0}, {64, 64, 64, 64, 64, 64, 64, 64}, {16, 16, 16, 16, 16, 16, 16, 16}};
-    __asm__ volatile("ldtilecfg %0" ::"m"(config));
-}
-
-ALWAYS_INLINE void tiles_close(void)
-{
-    __asm__ volatile("tilerelease" ::);
-}
+/* ---- multiplying ---- */
 
 /* Asks for half a tile, 8 lines. */
 ALWAYS_INLINE void fetch_lines(const uint32_t *from)
 {
-#    pragma GCC unroll 8
+#pragma GCC unroll 8
     for (int i = 0; i < 8; i++)
         __builtin_prefetch(from + i * 16);
 }
@@ -114,25 +88,25 @@ ALWAYS_INLINE void load_sums(const float *sums, int stride, bool zero)
 {
     const size_t line = stride * sizeof(float);
     if (zero) {
-        TILE_ZERO("tmm0");
-        TILE_ZERO("tmm1");
-        TILE_ZERO("tmm2");
-        TILE_ZERO("tmm3");
+        TILE_ZERO(0);
+        TILE_ZERO(1);
+        TILE_ZERO(2);
+        TILE_ZERO(3);
     } else {
-        TILE_LOAD("tmm0", sums, line);
-        TILE_LOAD("tmm1", sums + 16, line);
-        TILE_LOAD("tmm2", sums + 16 * stride, line);
-        TILE_LOAD("tmm3", sums + 16 * stride + 16, line);
+        TILE_LOAD(0, sums, line);
+        TILE_LOAD(1, sums + 16, line);
+        TILE_LOAD(2, sums + 16 * stride, line);
+        TILE_LOAD(3, sums + 16 * stride + 16, line);
     }
 }
 
 ALWAYS_INLINE void store_sums(float *sums, int stride)
 {
     const size_t line = stride * sizeof(float);
-    TILE_STORE(sums, line, "tmm0");
-    TILE_STORE(sums + 16, line, "tmm1");
-    TILE_STORE(sums + 16 * stride, line, "tmm2");
-    TILE_STORE(sums + 16 * stride + 16, line, "tmm3");
+    TILE_STORE(sums, line, 0);
+    TILE_STORE(sums + 16, line, 1);
+    TILE_STORE(sums + 16 * stride, line, 2);
+    TILE_STORE(sums + 16 * stride + 16, line, 3);
 }
 
 /* Registers 0 to 3 += a plane of a times one of b, each of two tiles. What b has AHEAD steps on is asked for, and b itself loaded, where
@@ -141,23 +115,23 @@ ALWAYS_INLINE void multiply_planes(const uint32_t *a, const uint32_t *b, bool ne
 {
     const uint32_t *next = b + AHEAD * B_STEP_WORDS;
     if (new)
-        TILE_LOAD("tmm6", b, 64);
-    TILE_LOAD("tmm4", a, 64);
+        TILE_LOAD(6, b, 64);
+    TILE_LOAD(4, a, 64);
     if (new)
         fetch_lines(next);
-    TILE_MULTIPLY_ADD("tmm0", "tmm4", "tmm6");
+    TILE_MULTIPLY_ADD(0, 4, 6);
     if (new) {
-        TILE_LOAD("tmm7", b + TILE_WORDS, 64);
+        TILE_LOAD(7, b + TILE_WORDS, 64);
         fetch_lines(next + TILE_WORDS / 2);
     }
-    TILE_MULTIPLY_ADD("tmm1", "tmm4", "tmm7");
-    TILE_LOAD("tmm5", a + TILE_WORDS, 64);
+    TILE_MULTIPLY_ADD(1, 4, 7);
+    TILE_LOAD(5, a + TILE_WORDS, 64);
     if (new)
         fetch_lines(next + TILE_WORDS);
-    TILE_MULTIPLY_ADD("tmm2", "tmm5", "tmm6");
+    TILE_MULTIPLY_ADD(2, 5, 6);
     if (new)
         fetch_lines(next + TILE_WORDS * 3 / 2);
-    TILE_MULTIPLY_ADD("tmm3", "tmm5", "tmm7");
+    TILE_MULTIPLY_ADD(3, 5, 7);
 }
 
 /* sums [AMX_ROWS][AMX_COLS] (row stride `stride`) = (or, with `add`, +=) a times b, of `steps` tiles of k: a [steps][PLANES][2]
@@ -166,57 +140,60 @@ ALWAYS_INLINE void multiply_tiles(float *sums, int stride, const uint32_t *a, co
 {
     load_sums(sums, stride, !add);
     for (const uint32_t *end = a + (size_t)steps * STEP_WORDS; a < end; a += STEP_WORDS, b += B_STEP_WORDS) {
-#    pragma GCC unroll 2
+#pragma GCC unroll 2
         for (int right = 0; right < B_PLANES; right++)
-#    pragma GCC unroll 3
+#pragma GCC unroll 3
             for (int left = 0; left + right < PLANES; left++)
                 multiply_planes(a + left * 2 * TILE_WORDS, b + right * 2 * TILE_WORDS, left == 0);
     }
     store_sums(sums, stride);
 }
-#else /* AMX_EMULATED: the same in plain C, so that this file can be checked on machines without AMX */
-ALWAYS_INLINE void tiles_open(void)
+
+//@ if plan.narrow then
+/* A step, whose tiles are loaded, and loads of those of the next one, `a` and `b`, each as soon as its register has been read for the last
+ * time. B0 is the tile of b that is multiplied first. */
+#define MULTIPLY_AND_LOAD(B0, B1, C00, C01, C10, C11)                                                                  \
+    do {                                                                                                               \
+        const uint32_t *next = b + (AHEAD - 1) * B_STEP_WORDS;                                                         \
+        TILE_MULTIPLY_ADD(C00, 4, B0);                                                                                 \
+        fetch_lines(next);                                                                                             \
+        TILE_MULTIPLY_ADD(C01, 4, B1);                                                                                 \
+        TILE_LOAD(4, a, 64);                                                                                           \
+        fetch_lines(next + TILE_WORDS / 2);                                                                            \
+        TILE_MULTIPLY_ADD(C11, 5, B1);                                                                                 \
+        TILE_LOAD(B1, b + (B1 - 6) * TILE_WORDS, 64);                                                                  \
+        fetch_lines(next + TILE_WORDS);                                                                                \
+        TILE_MULTIPLY_ADD(C10, 5, B0);                                                                                 \
+        TILE_LOAD(B0, b + (B0 - 6) * TILE_WORDS, 64);                                                                  \
+        TILE_LOAD(5, a + TILE_WORDS, 64);                                                                              \
+        fetch_lines(next + TILE_WORDS * 3 / 2);                                                                        \
+    } while (0)
+
+/* multiply_tiles with loads ahead of multiplications, for processors that do not take the one past the other by themselves. The tile of b
+ * that is loaded first comes first in the next step. */
+ALWAYS_INLINE void multiply_tiles_loaded_early(float *sums, int stride, const uint32_t *a, const uint32_t *b, int steps,
+                                               bool add)
 {
+    TILE_LOAD(4, a, 64);
+    TILE_LOAD(6, b, 64);
+    TILE_LOAD(7, b + TILE_WORDS, 64);
+    TILE_LOAD(5, a + TILE_WORDS, 64);
+    load_sums(sums, stride, !add);
+    for (int step = 1; step < steps; step++) {
+        a += STEP_WORDS, b += B_STEP_WORDS;
+        if (step % 2)
+            MULTIPLY_AND_LOAD(6, 7, 0, 1, 2, 3);
+        else
+            MULTIPLY_AND_LOAD(7, 6, 1, 0, 3, 2);
+    }
+    TILE_MULTIPLY_ADD(0, 4, 6);
+    TILE_MULTIPLY_ADD(1, 4, 7);
+    TILE_MULTIPLY_ADD(2, 5, 6);
+    TILE_MULTIPLY_ADD(3, 5, 7);
+    store_sums(sums, stride);
 }
 
-ALWAYS_INLINE void tiles_close(void)
-{
-}
-
-ALWAYS_INLINE float upper_half(uint32_t pair)
-{
-    float value;
-    pair &= 0xffff0000u;
-    memcpy(&value, &pair, sizeof value);
-    return value;
-}
-
-/* One product of planes, of one tile of k. */
-ALWAYS_INLINE void multiply_planes(float *sums, int stride, const uint32_t *a, const uint32_t *b)
-{
-    for (int i = 0; i < AMX_ROWS; i++)
-        for (int k = 0; k < 16; k++) {
-            const uint32_t left = a[i * 16 + k];
-            for (int j = 0; j < AMX_COLS; j++) {
-                const uint32_t right = b[j / 16 * TILE_WORDS + k * 16 + j % 16];
-                float *sum = &sums[i * stride + j];
-                *sum += upper_half(left << 16) * upper_half(right << 16);
-                *sum += upper_half(left) * upper_half(right);
-            }
-        }
-}
-
-ALWAYS_INLINE void multiply_tiles(float *sums, int stride, const uint32_t *a, const uint32_t *b, int steps, bool add)
-{
-    for (int i = 0; !add && i < AMX_ROWS; i++)
-        memset(sums + i * stride, 0, sizeof *sums * AMX_COLS);
-    for (int step = 0; step < steps; step++, a += STEP_WORDS, b += B_STEP_WORDS)
-        for (int right = 0; right < B_PLANES; right++)
-            for (int left = 0; left + right < PLANES; left++)
-                multiply_planes(sums, stride, a + left * 2 * TILE_WORDS, b + right * 2 * TILE_WORDS);
-}
-#endif
-
+//@ end
 /* ---- bringing operands into tiles ---- */
 
 /* The lowest `count` bits; none where count is 0 or less, all from 32 on. */
@@ -403,7 +380,15 @@ ALWAYS_INLINE void amx_multiply_rows(struct product p, const uint32_t *a, const 
             const uint32_t *panel = block + (size_t)(j / AMX_COLS * steps + step) * B_STEP_WORDS;
             if (last)
                 ask_for_result(p.c, m, rows, n + j);
+//@ if plan.narrow then
+            if (p.cut.early)
+                multiply_tiles_loaded_early(c, AMX_COLS, a + step * STEP_WORDS, panel, smaller(strip, steps - step),
+                                            step > 0);
+            else
+                multiply_tiles(c, AMX_COLS, a + step * STEP_WORDS, panel, smaller(strip, steps - step), step > 0);
+//@ else
             multiply_tiles(c, AMX_COLS, a + step * STEP_WORDS, panel, smaller(strip, steps - step), step > 0);
+//@ end
             if (last)
                 finish_tile(p, c, AMX_COLS, m, rows, n + j, smaller(AMX_COLS, columns - j), k == 0);
         }
