@@ -218,11 +218,12 @@ $(train_tools) $(tools): %: %.o $(build)/runtime/liblorac.a
 	@echo "  link  $@"
 	@$(CC) $(CFLAGS) $^ @$(libraries)/link-program -o $@
 
-# The programs that the tests run. generated/tiny is compiled as it was committed. The golden cases and those of partial
-# gradients are built for this machine's instruction set alone: the others are tested by the recipes' own programs. As bf16 recipes,
-# some as fp16 recipes, and in fp32 those of bfloat16 checkpoints, the golden cases are built for AMX, in emulation where the processor
-# lacks it, and not at all below AVX-512.
-test_recipes := $(filter-out recipes/tiny.lua,$(wildcard recipes/*.lua))
+# The programs that the tests run. generated/tiny is compiled as it was committed. A recipe that differs from another by its modules
+# alone is compiled once, to see that it can be. The golden cases and those of partial gradients are built for this machine's
+# instruction set alone: the others are tested by the recipes' own programs. As bf16 recipes, some as fp16 recipes, and in fp32 those of
+# bfloat16 checkpoints, the golden cases are built for AMX, in emulation where the processor lacks it, and not at all below AVX-512.
+variant_recipes := recipes/qwen-r64-all-linear.lua
+test_recipes := $(filter-out recipes/tiny.lua $(variant_recipes),$(wildcard recipes/*.lua))
 golden_cases := $(wildcard tests/data/cases/*/*.lua)
 fp16_cases := tests/data/cases/llama_odd_sizes/*.lua tests/data/cases/qwen2_qkv/*.lua
 partial_cases := $(wildcard tests/data/partial/*.lua)
@@ -250,6 +251,7 @@ quickly := kernel_optimization=-O1
 programs: $(build)/lorac lib
 	@{ echo "compile name=tiny"; \
 	$(foreach r,$(test_recipes),echo "recipe=$r";) \
+	$(foreach r,$(variant_recipes),echo "recipe=$r name=$(basename $(notdir $r))-quick backends='$(native)' $(quickly)";) \
 	$(foreach r,$(golden_cases) $(partial_cases),echo "recipe=$r backends='$(native)' $(quickly)";) \
 	$(foreach r,$(amx_cases),echo "$(call on_amx,$r) $(quickly)";) \
 	for line in $(policy_programs); do echo "$$line $(quickly)"; done; } | xargs -P $(shell nproc 2>/dev/null || echo 2) -L 1 $(MAKE) setup_done=1
