@@ -16,9 +16,9 @@ struct cut {
 #if defined(__AMX_BF16__) || defined(AMX_EMULATED)
 //@ if plan.narrow then
 static const struct cut CUTS[] = {{2, 2, false}, {1, 2, false}, {2, 4, false},
-                                  {2, 1, false}, {2, 2, true},  {2, 4, true}};
+                                  {2, 1, false}, {2, 2, true},  {1, 2, true}};
 static const char *const CUT_NAMES[] = {"block",      "half block",  "double strip",
-                                        "half strip", "early loads", "double strip, early loads"};
+                                        "half strip", "early loads", "half block, early loads"};
 //@ else
 static const struct cut CUTS[] = {{2, 2, false}, {1, 2, false}, {2, 4, false}, {2, 1, false}};
 static const char *const CUT_NAMES[] = {"block", "half block", "double strip", "half strip"};
