@@ -292,6 +292,14 @@ ALWAYS_INLINE void fetch_across(uint32_t *to, int i, struct operand o, int line,
     store_line(to, 16 + i, words[1], planes_of(o));
 }
 
+/* Asks for 32 elements of a row: of floats two lines. */
+ALWAYS_INLINE void ask_for_row(struct operand o, size_t row, size_t column)
+{
+    operand_prefetch(o, row, column);
+    if (!o.stored)
+        operand_prefetch(o, row, column + 16);
+}
+
 /* Two tiles side by side, to [planes][2][TILE_WORDS]: 32 lines (rows of A or columns of B) from `line` on and 32 k from `k` on;
  * zeros beyond `lines` and `depth`. In memory k runs along rows or across them; where that is not how the tile has it, it is
  * turned. What lies `ahead` of it, counted in k, is asked for meanwhile. */
@@ -304,13 +312,13 @@ ALWAYS_INLINE void fetch_tiles(uint32_t *to, struct operand o, bool k_along, boo
         pairs_along(words, o, line + i, k, i < lines ? depth : 0);
         store_line(to, i, words, planes);
         if (ahead)
-            operand_prefetch(o, line + i, k + ahead);
+            ask_for_row(o, line + i, k + ahead);
     }
     for (int i = 0; !k_along && i < 16; i++) {
         fetch_across(to, i, o, line, lines, k + 2 * i, depth - 2 * i);
         if (ahead) {
-            operand_prefetch(o, k + ahead + 2 * i, line);
-            operand_prefetch(o, k + ahead + 2 * i + 1, line);
+            ask_for_row(o, k + ahead + 2 * i, line);
+            ask_for_row(o, k + ahead + 2 * i + 1, line);
         }
     }
     for (int i = 0; turn && i < 2 * planes; i++)
@@ -339,8 +347,8 @@ ALWAYS_INLINE void fetch_block(uint32_t *block, struct operand b, int n, int col
         for (int j = 0; j < columns; j += AMX_COLS) {
             uint32_t *to = block + ((size_t)(j / AMX_COLS) * steps + i / AMX_K) * B_STEP_WORDS;
             fetch_across(to, i % AMX_K / 2, b, n + j, columns - j, k + i, depth - i);
-            operand_prefetch(b, k + i + FETCH_ROWS_AHEAD, n + j);
-            operand_prefetch(b, k + i + FETCH_ROWS_AHEAD + 1, n + j);
+            ask_for_row(b, k + i + FETCH_ROWS_AHEAD, n + j);
+            ask_for_row(b, k + i + FETCH_ROWS_AHEAD + 1, n + j);
         }
 }
 
