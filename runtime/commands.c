@@ -1,5 +1,6 @@
 /* The table of commands and their options, and the dispatch. */
 #include "commands.h"
+#include "threads.h"
 #include "tokenizer_command.h"
 
 #include <stdlib.h>
@@ -209,7 +210,7 @@ static const struct option shared_options[] = {
     {.name = "threads",
      .type = OPTION_INT,
      .low = 1,
-     .high = 4096,
+     .high = MOST_THREADS,
      .help = "none given: OMP_NUM_THREADS, or one for each physical core within the affinity mask and the cgroup's CPU "
              "quota (info "
              "says how many); the environment's OMP_WAIT_POLICY (active, passive) and OMP_PROC_BIND are heeded"},

@@ -25,8 +25,20 @@ char *path_join(const char *directory, const char *name)
     return format_text("%s%s%s", directory, length && directory[length - 1] == '/' ? "" : "/", name);
 }
 
+/* Whether a file may take `path`'s place: nothing is there, or a file. */
+static bool replaceable(const char *path, struct error *err)
+{
+    struct stat status;
+    if (stat(path, &status) || S_ISREG(status.st_mode))
+        return true;
+    return error_set(err, "%s: cannot be written: %s", path,
+                     S_ISDIR(status.st_mode) ? strerror(EISDIR) : "it is a pipe or device; name a file");
+}
+
 struct output_file *output_open(const char *path, struct error *err)
 {
+    if (!replaceable(path, err))
+        return NULL;
     char *partial = format_text("%s.partial", path);
     FILE *stream = fopen(partial, "wb");
     if (!stream) {

@@ -66,18 +66,30 @@ struct thread_choice threads_choose(struct cpu_limits limits, int wanted, int fr
     return choice;
 }
 
-/* The first of OMP_NUM_THREADS' numbers; 0 where it has none, which OpenMP takes no notice of either. */
-static int environment_threads(void)
+/* The first of OMP_NUM_THREADS' numbers; 0 where it has none, which OpenMP says itself. */
+static long environment_threads(void)
 {
     const char *value = getenv("OMP_NUM_THREADS");
     const long number = value ? strtol(value, NULL, 10) : 0;
-    return number > 0 && number <= 4096 ? (int)number : 0;
+    return number > 0 ? number : 0;
 }
 
 struct thread_choice threads_of(const struct options *options)
 {
     const int wanted = option_given(options, "threads") ? (int)option_int(options, "threads") : 0;
-    return threads_choose(cpu_limits_read(), wanted, environment_threads());
+    const long from_environment = environment_threads();
+    const bool usable = from_environment <= MOST_THREADS;
+    struct thread_choice choice = threads_choose(cpu_limits_read(), wanted, usable ? (int)from_environment : 0);
+    if (!usable && !wanted)
+        snprintf(choice.hint, sizeof choice.hint,
+                 "threads: %d, as OMP_NUM_THREADS is expected to be from 1 to %d and is not", choice.threads,
+                 MOST_THREADS);
+    if (choice.threads > omp_get_thread_limit()) {
+        choice.threads = omp_get_thread_limit();
+        snprintf(choice.reason, sizeof choice.reason, "OMP_THREAD_LIMIT allows no more");
+        choice.hint[0] = '\0';
+    }
+    return choice;
 }
 
 struct thread_choice threads_use(const struct options *options)

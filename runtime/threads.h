@@ -1,7 +1,8 @@
 /* How many threads compute, and how they wait for each other.
  *
  * As many as --threads says, or else the environment's OMP_NUM_THREADS, or else one for each physical core that the process may
- * run on, but no more than its cgroup's CPU quota, rounded to a whole number, at least 1. Two threads of one core share what they
+ * run on, but no more than its cgroup's CPU quota, rounded to a whole number, at least 1; never more than OMP_THREAD_LIMIT in the
+ * environment. Two threads of one core share what they
  * compute with: the vector and tile units, which one thread keeps busy, and the caches that blocks are made for. Where the quota runs
  * out, all wait for the thread that stands still: with 1.1 and 1.25 CPUs one thread was as fast as two or faster.
  *
@@ -20,6 +21,8 @@
 
 #include "cpu_limits.h"
 #include "options.h"
+
+enum { MOST_THREADS = 4096 };
 
 #define WAIT_SPINS "1000" /* about 50 us where a look takes 140 cycles: what a sleep and a waking take */
 

@@ -10,7 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 /* ---- place ---- */
 
@@ -174,9 +174,12 @@ static bool read_json(struct tuning *tuning, const cJSON *json, struct error *er
 
 bool tuning_read(struct tuning *tuning, const char *path, struct error *err)
 {
+    struct stat status;
     err->text[0] = '\0';
-    if (access(path, F_OK))
+    if (stat(path, &status))
         return false;
+    if (!S_ISREG(status.st_mode)) /* which may never end */
+        return error_set(err, "%s: is no file", path);
     cJSON *json = json_read(path, err);
     if (!json)
         return false;

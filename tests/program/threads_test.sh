@@ -32,6 +32,11 @@ in_group() { (echo $BASHPID >"$group/cgroup.procs" && exec "$@"); }
 test_info_says_how_many_threads_and_why() {
     expect_equal "$(threads_of taskset -c "$(first_cpu)")" "1, one for each CPU that may be used"
     expect_equal "$(threads_of env OMP_NUM_THREADS=3,2)" "3, OMP_NUM_THREADS says so"
+    expect_equal "$(threads_of env OMP_NUM_THREADS=3 OMP_THREAD_LIMIT=1)" "1, OMP_THREAD_LIMIT allows no more"
+    expect_equal "$(threads_of env OMP_NUM_THREADS=5000 taskset -c "$(first_cpu)")" "1, one for each CPU that may be used"
+    more=()
+    decode env OMP_NUM_THREADS=5000 taskset -c "$(first_cpu)"
+    expect_equal "$(cat "$work/err")" "threads: 1, as OMP_NUM_THREADS is expected to be from 1 to 4096 and is not"
     succeed "$(program stories260K)" info --threads 5
     expect_out "threads: 5, --threads says so"
     succeed taskset -c "$(first_cpu)" "$(program stories260K)" info --json

@@ -89,6 +89,11 @@ test_broken_files_are_not_used_and_said() {
     expect_err "tuning: not used: $file:"
     succeed "$tiny" generate --model "$work/model" --prompt-ids 3,22 --max-new-tokens 2 --temperature 0 --threads 2 --tune off
     expect_equal "$(cat "$work/err")" ""
+    rm "$file"
+    mkfifo "$file"
+    succeed timeout 20 "$tiny" generate --model "$work/model" --prompt-ids 3,22 --max-new-tokens 2 --temperature 0 --threads 2
+    expect_err "tuning: not used: $file: is no file"
+    rm "$file"
     succeed "$tiny" tune --threads 2
     succeed "$tiny" info --threads 2
     expect_out "20 of 20 operations measured, in $file"
@@ -109,4 +114,9 @@ test_a_place_that_cannot_be_written() {
     expect_err "tiny: the tuning file has no place: neither XDG_CACHE_HOME nor HOME is an absolute path; set one, or use --output FILE"
     succeed env -u XDG_CACHE_HOME HOME= "$tiny" tune --threads 1 --output "$work/here.json"
     [ -s "$work/here.json" ]
+    mkfifo "$work/pipe"
+    run timeout 60 "$tiny" tune --threads 1 --output "$work/pipe"
+    expect_code 1
+    expect_err "tiny: $work/pipe: cannot be written: it is a pipe or device; name a file"
+    [ -p "$work/pipe" ]
 }
