@@ -219,7 +219,7 @@ $(train_tools) $(tools): %: %.o $(build)/runtime/liblorac.a
 	@$(CC) $(CFLAGS) $^ @$(libraries)/link-program -o $@
 
 # The programs that the tests run. generated/tiny is compiled as it was committed. A recipe that differs from another by its modules
-# alone is compiled once, to see that it can be. The golden cases and those of partial gradients are built for this machine's
+# alone is compiled once, as NAME-quick. The golden cases and those of partial gradients are built for this machine's
 # instruction set alone: the others are tested by the recipes' own programs. As bf16 recipes, some as fp16 recipes, and in fp32 those of
 # bfloat16 checkpoints, the golden cases are built for AMX, in emulation where the processor lacks it, and not at all below AVX-512.
 variant_recipes := recipes/qwen-r64-all-linear.lua

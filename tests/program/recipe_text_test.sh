@@ -18,7 +18,7 @@ test_huanhuan_is_prepared_as_in_python() {
 
 test_ultrachat_is_prepared_as_in_python() {
     model_directory '"hidden_size":896,"intermediate_size":4864,"num_hidden_layers":24,"num_attention_heads":14,"num_key_value_heads":2,"tie_word_embeddings":true'
-    for recipe in qwen-r64 qwen-r64-all-linear; do
+    for recipe in qwen-r64 qwen-r64-all-linear-quick; do
         succeed "$(program $recipe)" preview --model "$work/model" --data "$data/text/recipes/ultrachat.jsonl" --max-samples 0 --json
         expect_same_file "$work/out" "$data/text/recipes/ultrachat.golden.jsonl"
         expect_err "cut at max_length 512"
