@@ -1,10 +1,10 @@
 /* How many threads compute, and how they wait for each other.
  *
  * As many as --threads says, or else the environment's OMP_NUM_THREADS, or else one for each physical core that the process may
- * run on, but no more than its cgroup's CPU quota, rounded to a whole number, at least 1; never more than OMP_THREAD_LIMIT in the
- * environment. Two threads of one core share what they
- * compute with: the vector and tile units, which one thread keeps busy, and the caches that blocks are made for. Where the quota runs
- * out, all wait for the thread that stands still: with 1.1 and 1.25 CPUs one thread was as fast as two or faster.
+ * run on, but no more than its cgroup's CPU quota, rounded to a whole number, at least 1; and never more than OMP_THREAD_LIMIT in the
+ * environment. Two threads of one core share what they compute with: the vector and tile units, which one thread keeps busy, and the
+ * caches that blocks are made for. Where the quota runs out, all wait for the thread that stands still: with 1.1 and 1.25 CPUs one
+ * thread was as fast as two or faster.
  *
  * Threads are not bound to CPUs, unless OMP_PROC_BIND or GOMP_CPU_AFFINITY in the environment says so: a bound thread waits for
  * whatever else runs on its CPU, and all others for that thread. Two programs that bind theirs meet on the same CPUs.

@@ -1,4 +1,4 @@
-/* Final norm, output head and loss, for the rows whose label is trained and for HEAD_ROWS of them at a time at most: the logits of a
+/* Final norm, output head and loss, for the rows whose label is trained and for HEAD_ROWS of them at a time: the logits of a
  * whole batch never exist. Every function here is called by all threads.
  */
 #ifndef LORAC_HEAD_H
@@ -16,14 +16,6 @@ static void clear_rows(float *x, int T)
 }
 
 //@ end
-/* Rows at a time: blocks of one size or nearly so, since the head's weights are read once for each. */
-static int head_block(const struct device *s)
-{
-    enum { STEP = 16 };
-    _Static_assert(HEAD_ROWS % STEP == 0, "a rounded block has room");
-    return s->rows > 0 ? even_block(s->rows, HEAD_ROWS, STEP) : HEAD_ROWS;
-}
-
 /* The loss of every trained row into s->row_loss; its gradient, times s->scale, into s->dx and what the head itself trains. */
 static void head_train(struct device *s)
 {
@@ -49,9 +41,8 @@ static void head_train(struct device *s)
 //@ if plan.final_gradient then
     clear_rows(s->dx, s->T);
 //@ end
-    const int block = head_block(s);
-    for (int first = 0; first < s->rows; first += block) {
-        const int T = s->rows - first < block ? s->rows - first : block;
+    for (int first = 0; first < s->rows; first += HEAD_ROWS) {
+        const int T = s->rows - first < HEAD_ROWS ? s->rows - first : HEAD_ROWS;
         const int32_t *rows = s->row + first;
 //@ for _, f in ipairs { forward, backward } do
 //@   for _, op in ipairs(f.operations) do
@@ -74,9 +65,8 @@ static void head_evaluate(struct device *s)
     $(v.type) *$(v.name) = $(v.place);
 //@ end
 
-    const int block = head_block(s);
-    for (int first = 0; first < s->rows; first += block) {
-        const int T = s->rows - first < block ? s->rows - first : block;
+    for (int first = 0; first < s->rows; first += HEAD_ROWS) {
+        const int T = s->rows - first < HEAD_ROWS ? s->rows - first : HEAD_ROWS;
         const int32_t *rows = s->row + first;
 //@ for _, op in ipairs(forward.operations) do
 //@   if op.adapter then

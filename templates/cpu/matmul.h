@@ -6,8 +6,9 @@
  *   matmul_tn   A as [K][M], B [K][N]     dW = dy^T x
  *
  * Called by all threads of a parallel region; a thread has its own part of C and brings its operands into the layout that the
- * arithmetic wants by itself, but for A on AMX, which all threads bring there together. An element of C is one chain of multiply-adds in the order of k within a block, blocks being added
- * in order, whichever tile it falls into: its bits depend neither on the number of threads nor on M, N or its place.
+ * arithmetic wants by itself, but for A on AMX, which all threads bring there together. An element of C is one chain of
+ * multiply-adds in the order of k within a block, blocks being added in order, whichever tile it falls into: its bits depend neither
+ * on the number of threads nor on M, N or its place.
  */
 #ifndef LORAC_MATMUL_H
 #define LORAC_MATMUL_H

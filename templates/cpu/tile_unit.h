@@ -13,6 +13,8 @@
 
 #include "isa.h"
 
+#include <stdbool.h>
+
 enum { TILE_LINES = 16, TILE_WORDS = 256 };
 
 #define TMM(tile) "%%tmm" #tile
@@ -43,20 +45,29 @@ ALWAYS_INLINE void tiles_close(void)
 }
 #else
 static _Thread_local ivec tile_registers[8][TILE_LINES];
+static _Thread_local bool tiles_are_open;
 
-#    define TILE_LOAD(tile, from, stride) tile_load(tile_registers[tile], (const char *)(from), stride)
-#    define TILE_STORE(to, stride, tile) tile_store((char *)(to), stride, tile_registers[tile])
-#    define TILE_ZERO(tile) memset(tile_registers[tile], 0, sizeof tile_registers[tile])
-#    define TILE_MULTIPLY_ADD(c, a, b) tile_multiply_add(tile_registers[c], tile_registers[a], tile_registers[b])
+#    define TILE_LOAD(tile, from, stride) tile_load(tile_register(tile), (const char *)(from), stride)
+#    define TILE_STORE(to, stride, tile) tile_store((char *)(to), stride, tile_register(tile))
+#    define TILE_ZERO(tile) memset(tile_register(tile), 0, sizeof tile_registers[tile])
+#    define TILE_MULTIPLY_ADD(c, a, b) tile_multiply_add(tile_register(c), tile_register(a), tile_register(b))
 
 ALWAYS_INLINE void tiles_open(void)
 {
+    tiles_are_open = true;
 }
 
-/* As releasing does: who forgets to open again, or counts on a tile, gets nonsense. */
 ALWAYS_INLINE void tiles_close(void)
 {
-    memset(tile_registers, 0xff, sizeof tile_registers);
+    tiles_are_open = false;
+}
+
+/* Without tiles_open the processor refuses the instruction, too. */
+ALWAYS_INLINE ivec *tile_register(int tile)
+{
+    if (!tiles_are_open)
+        __builtin_trap();
+    return tile_registers[tile];
 }
 
 ALWAYS_INLINE void tile_load(ivec *tile, const char *from, size_t stride)
