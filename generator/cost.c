@@ -68,7 +68,8 @@ static double elementwise_flops(const char *kernel)
                  {"head_norm_bwd", 8},   {"head_norm_q_bwd", 8}, {"head_norm_k_bwd", 8},
                  {"rope_fwd", 3},        {"rope_bwd", 3},        {"rope_q_bwd", 3},
                  {"rope_k_bwd", 3},      {"swiglu_fwd", 6},      {"swiglu_bwd", 8},
-                 {"swiglu_gate_bwd", 7}, {"swiglu_up_bwd", 5},   {"cross_entropy_fwd_bwd", 12}};
+                 {"swiglu_gate_bwd", 7}, {"swiglu_up_bwd", 5},   {"cross_entropy_fwd_bwd", 12},
+                 {"rmsnorm_extend", 4},  {"rope_extend", 3},     {"swiglu_extend", 6}};
     for (size_t i = 0; i < sizeof costs / sizeof *costs; i++)
         if (!strcmp(kernel, costs[i].kernel))
             return costs[i].flops;

@@ -151,11 +151,10 @@ struct builder {
 
 static void add_rmsnorm(struct builder *b, int y, int rstd, int x, const char *weight)
 {
-    struct operation *op = operation_add(b->graph, "rmsnorm_fwd");
+    struct operation *op = operation_add(b->graph, b->extend ? "rmsnorm_extend" : "rmsnorm_fwd");
     operand_value(b->graph, op, y, ACCESS_WRITE);
-    if (b->extend)
-        operand_text(op, "NULL");
-    else
+    op->own_rows = b->extend;
+    if (!b->extend)
         operand_value(b->graph, op, rstd, ACCESS_WRITE);
     operand_value(b->graph, op, x, ACCESS_READ);
     operand_text(op, "w->%s", weight);
@@ -216,7 +215,7 @@ static void add_lora(struct builder *b, enum slot slot, int y, int x)
 static void add_attention(struct builder *b, int attended, int qkv)
 {
     const char *cached = b->extend ? "extend" : "fwd";
-    struct operation *op = operation_add(b->graph, "rope_fwd");
+    struct operation *op = operation_add(b->graph, "rope_%s", cached);
     operand_value(b->graph, op, qkv, ACCESS_UPDATE);
     operand_text(op, "s->position");
     operand_text(op, "s->rope_cos");
@@ -297,8 +296,9 @@ static void build_layer(struct builder *b)
     add_matmul(b, &products[2], gate_up, mid_normed, -1);
     add_lora(b, SLOT_GATE, gate_up, mid_normed);
     add_lora(b, SLOT_UP, gate_up, mid_normed);
-    struct operation *op = operation_add(g, "swiglu_fwd");
+    struct operation *op = operation_add(g, b->extend ? "swiglu_extend" : "swiglu_fwd");
     operand_value(g, op, act, ACCESS_WRITE);
+    op->own_rows = b->extend;
     operand_value(g, op, gate_up, ACCESS_READ);
     operand_text(op, "T");
     add_matmul(b, &products[3], out, act, mid);

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { ROW_STEP = 16, MAX_HEAD_ROWS = 512, LOGITS_BYTES = 320 << 20, MAX_PROMPT_ROWS = 256, USUAL_THREADS = 8 };
+enum { ROW_STEP = 16, MAX_HEAD_ROWS = 512, LOGITS_BYTES = 320 << 20, MAX_PROMPT_ROWS = 512, USUAL_THREADS = 8 };
 /* Left operands of products in tiles, at most. */
 enum { TILE_BYTES = 8 << 20 };
 

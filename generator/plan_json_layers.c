@@ -86,9 +86,10 @@ cJSON *sets_json(const struct plan *plan)
 /* The call as a statement on one line; templates break it. */
 static char *call_text(const struct operation *op)
 {
-    size_t size = sizeof op->kernel + MAX_OPERANDS * (sizeof op->operands[0].text + 2) + 4;
+    size_t size = sizeof op->kernel + (1 + MAX_OPERANDS) * (sizeof op->operands[0].text + 3) + 4;
     char *text = allocate(size, "a call");
-    int length = snprintf(text, size, "%s(", op->kernel);
+    int length = op->own_rows ? snprintf(text, size, "%s = ", op->operands[0].text) : 0;
+    length += snprintf(text + length, size - (size_t)length, "%s(", op->kernel);
     for (int i = 0; i < op->count; i++)
         length += snprintf(text + length, size - (size_t)length, "%s%s", i ? ", " : "", op->operands[i].text);
     snprintf(text + length, size - (size_t)length, ");");

@@ -73,14 +73,14 @@ static void plain_layer_extend(struct device *s, int layer)
     float *gate_up = s->scratch + (size_t)PROMPT_ROWS * EXTEND_PLAIN_GATE_UP_AT;
     float *act = s->scratch + (size_t)PROMPT_ROWS * EXTEND_PLAIN_ACT_AT;
 
-    rmsnorm_fwd(normed, NULL, x, w->input_layernorm, T);
+    normed = rmsnorm_extend(normed, x, w->input_layernorm, T);
     matmul_qkv_proj_extend(qkv, normed, w->qkv_proj, T, s->tuned);
-    rope_fwd(qkv, s->position, s->rope_cos, s->rope_sin, T);
+    rope_extend(qkv, s->position, s->rope_cos, s->rope_sin, T);
     attention_extend(attended, s->k_cache[layer], s->v_cache[layer], qkv, s->length, T, 0);
     matmul_o_proj_extend(mid, attended, w->o_proj, x, T, s->tuned);
-    rmsnorm_fwd(mid_normed, NULL, mid, w->post_attention_layernorm, T);
+    mid_normed = rmsnorm_extend(mid_normed, mid, w->post_attention_layernorm, T);
     matmul_gate_up_proj_extend(gate_up, mid_normed, w->gate_up_proj, T, s->tuned);
-    swiglu_fwd(act, gate_up, T);
+    act = swiglu_extend(act, gate_up, T);
     matmul_down_proj_extend(out, act, w->down_proj, mid, T, s->tuned);
 }
 
@@ -101,18 +101,18 @@ static void adapted_layer_extend(struct device *s, int layer)
     float *q_proj_u = s->scratch + (size_t)PROMPT_ROWS * EXTEND_ADAPTED_Q_PROJ_U_AT;
     float *v_proj_u = s->scratch + (size_t)PROMPT_ROWS * EXTEND_ADAPTED_V_PROJ_U_AT;
 
-    rmsnorm_fwd(normed, NULL, x, w->input_layernorm, T);
+    normed = rmsnorm_extend(normed, x, w->input_layernorm, T);
     matmul_qkv_proj_extend(qkv, normed, w->qkv_proj, T, s->tuned);
     if (s->with_adapters) {
         lora_q_proj_r8_extend(qkv, QKV, q_proj_u, normed, a->q_proj_A, a->q_proj_B, T);
         lora_v_proj_r8_extend(qkv + V_OFFSET, QKV, v_proj_u, normed, a->v_proj_A, a->v_proj_B, T);
     }
-    rope_fwd(qkv, s->position, s->rope_cos, s->rope_sin, T);
+    rope_extend(qkv, s->position, s->rope_cos, s->rope_sin, T);
     attention_extend(attended, s->k_cache[layer], s->v_cache[layer], qkv, s->length, T, 0);
     matmul_o_proj_extend(mid, attended, w->o_proj, x, T, s->tuned);
-    rmsnorm_fwd(mid_normed, NULL, mid, w->post_attention_layernorm, T);
+    mid_normed = rmsnorm_extend(mid_normed, mid, w->post_attention_layernorm, T);
     matmul_gate_up_proj_extend(gate_up, mid_normed, w->gate_up_proj, T, s->tuned);
-    swiglu_fwd(act, gate_up, T);
+    act = swiglu_extend(act, gate_up, T);
     matmul_down_proj_extend(out, act, w->down_proj, mid, T, s->tuned);
 }
 
@@ -121,7 +121,7 @@ static void head_extend(struct device *s, float *logits)
 {
     float *normed = s->scratch;
 
-    rmsnorm_fwd(normed, NULL, s->input[LAYERS] + (size_t)(s->T - 1) * HIDDEN, s->weights->norm, 1);
+    normed = rmsnorm_extend(normed, s->input[LAYERS] + (size_t)(s->T - 1) * HIDDEN, s->weights->norm, 1);
     matmul_lm_head_decode(logits, normed, head_weight(s), 1);
 }
 

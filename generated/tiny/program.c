@@ -186,7 +186,7 @@ const struct program program = {
     },
     .adapter_config = adapter_config,
     .placement = placement,
-    .plan_hash = "b55693effcc9888a",
+    .plan_hash = "bd4f7f82ac387e8c",
     .train = {
         .per_device_train_batch_size = 4,
         .max_length = MAX_LENGTH,

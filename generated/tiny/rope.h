@@ -11,12 +11,13 @@
 #include "isa.h"
 #include "shapes.h"
 
-/* Turns the pairs of heads [first, last), counted from q's first; k's heads lie behind q's. direction 1 or -1. */
+/* Turns the pairs of heads [first, last), counted from q's first; k's heads lie behind q's. direction 1 or -1. Threads do not wait
+ * for each other at the end. */
 ALWAYS_INLINE void rope_rotate(float *qkv, const int32_t *position, const float *cosine, const float *sine, int T,
                                int first, int last, float direction)
 {
     enum { HALF = HEAD_DIM / 2 };
-#pragma omp for schedule(static)
+#pragma omp for schedule(static) nowait
     for (int t = 0; t < T; t++) {
         const float *c = cosine + (size_t)position[t] * HALF, *s = sine + (size_t)position[t] * HALF;
         for (int h = first; h < last; h++) {
@@ -34,18 +35,27 @@ ALWAYS_INLINE void rope_rotate(float *qkv, const int32_t *position, const float 
 static void rope_fwd(float *qkv, const int32_t *position, const float *cosine, const float *sine, int T)
 {
     rope_rotate(qkv, position, cosine, sine, T, 0, HEADS + KV_HEADS, 1.0f);
+#pragma omp barrier
+}
+
+/* attention_extend has the same thread go on with a token that turned it here, so that none waits in between. */
+static void rope_extend(float *qkv, const int32_t *position, const float *cosine, const float *sine, int T)
+{
+    rope_rotate(qkv, position, cosine, sine, T, 0, HEADS + KV_HEADS, 1.0f);
 }
 
 /* The gradient turns back. */
 static void rope_bwd(float *dqkv, const int32_t *position, const float *cosine, const float *sine, int T)
 {
     rope_rotate(dqkv, position, cosine, sine, T, 0, HEADS + KV_HEADS, -1.0f);
+#pragma omp barrier
 }
 
 /* The gradient of q alone turns back. */
 static void rope_q_bwd(float *dqkv, const int32_t *position, const float *cosine, const float *sine, int T)
 {
     rope_rotate(dqkv, position, cosine, sine, T, 0, HEADS, -1.0f);
+#pragma omp barrier
 }
 
 #endif

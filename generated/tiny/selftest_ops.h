@@ -56,6 +56,14 @@ static void check_rmsnorm(struct selftest *s, int T)
     double *expected = selftest_doubles(n), limit = reference_limit(HIDDEN, 6);
 #pragma omp parallel num_threads(s->threads)
     rmsnorm_fwd(y, rstd, x, weight, T);
+    if (T <= PROMPT_ROWS) {
+        float *rows = allocate((size_t)PROMPT_ROWS * HIDDEN * sizeof *rows, "selftest");
+        int differing = 0;
+#pragma omp parallel num_threads(s->threads) reduction(+ : differing)
+        differing += memcmp(rmsnorm_extend(rows, x, weight, T), y, n * sizeof *rows) != 0;
+        selftest_line(s, "rmsnorm_extend", shape.text, differing ? INFINITY : 0, 0);
+        free(rows);
+    }
     reference_rmsnorm(expected, wide_x, wide_weight, RMS_NORM_EPS, T, HIDDEN);
     selftest_compare(s, "rmsnorm_fwd", shape.text, y, expected, n, limit);
     reference_rmsnorm_backward(expected, wide_dy, wide_x, wide_weight, RMS_NORM_EPS, T, HIDDEN);
@@ -114,6 +122,14 @@ static void check_swiglu(struct selftest *s, int T)
     wide[0] = -200;
 #pragma omp parallel num_threads(s->threads)
     swiglu_fwd(act, gate_up, T);
+    if (T <= PROMPT_ROWS) {
+        float *rows = allocate((size_t)PROMPT_ROWS * INTERMEDIATE * sizeof *rows, "selftest");
+        int differing = 0;
+#pragma omp parallel num_threads(s->threads) reduction(+ : differing)
+        differing += memcmp(swiglu_extend(rows, gate_up, T), act, n * sizeof *rows) != 0;
+        selftest_line(s, "swiglu_extend", shape.text, differing ? INFINITY : 0, 0);
+        free(rows);
+    }
     reference_swiglu(expected, wide, T, INTERMEDIATE);
     selftest_compare(s, "swiglu_fwd", shape.text, act, expected, n, reference_limit(1, 6));
     memset(dgate_up, 0, 2 * n * sizeof *dgate_up);

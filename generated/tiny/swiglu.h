@@ -9,18 +9,37 @@
 
 #include "exp.h"
 #include "isa.h"
+#include "own_rows.h"
 #include "shapes.h"
+
+/* Row t of act. */
+ALWAYS_INLINE void swiglu_row(float *act, const float *gate_up, int t)
+{
+    const float *gate = gate_up + (size_t)t * GATE_UP, *up = gate + INTERMEDIATE;
+    float *out = act + (size_t)t * INTERMEDIATE;
+#pragma omp simd
+    for (int i = 0; i < INTERMEDIATE; i++)
+        out[i] = gate[i] / (1.0f + exp_float(-gate[i])) * up[i];
+}
 
 static void swiglu_fwd(float *act, const float *gate_up, int T)
 {
 #pragma omp for schedule(static)
-    for (int t = 0; t < T; t++) {
-        const float *gate = gate_up + (size_t)t * GATE_UP, *up = gate + INTERMEDIATE;
-        float *out = act + (size_t)t * INTERMEDIATE;
-#pragma omp simd
-        for (int i = 0; i < INTERMEDIATE; i++)
-            out[i] = gate[i] / (1.0f + exp_float(-gate[i])) * up[i];
+    for (int t = 0; t < T; t++)
+        swiglu_row(act, gate_up, t);
+}
+
+/* Generation: act [PROMPT_ROWS][INTERMEDIATE]; returns the T rows of act that this thread goes on with (own_rows.h). */
+static float *swiglu_extend(float *act, const float *gate_up, int T)
+{
+    if (rows_are_own(T)) {
+        act += own_rows(T) * INTERMEDIATE;
+        for (int t = 0; t < T; t++)
+            swiglu_row(act, gate_up, t);
+        return act;
     }
+    swiglu_fwd(act, gate_up, T);
+    return act;
 }
 
 /* dgate_up may not be gate_up. With s = 1 / (1 + e^-gate): dgate = dact * up * s * (1 + gate * (1 - s)), dup = dact * gate * s. */

@@ -12,12 +12,23 @@ struct decode_end {
     const float *bias, *residual; /* NULL: none */
 };
 
-/* y [M][n .. n + rows) = x W^T (+ bias) (+ residual) for M (at most 8) rows of x and a few rows of W, which is read once, along its
- * rows: that is what takes the time. */
+enum { LONG_ROW_BYTES = 4096, AHEAD_BYTES = 8192 };
+
+/* y [M][n .. n + rows) = x W^T (+ bias) (+ residual) for M (at most 8) rows of x and one or two rows of W [..][K], which is read once,
+ * along its rows: that is what takes the time. Memory is asked for ahead: where rows are long along those that come next, where they
+ * are short in the order in which it lies, each of which was measured to be the faster one there. */
 ALWAYS_INLINE void decode_rows(struct decode_end end, struct operand x, struct operand w, int n, int K, int rows, int M)
 {
-    vec sum[4][8];
-#pragma GCC unroll 4
+    struct operand ahead = w;
+    int ahead_step = 1;
+    ahead.data = operand_address(w, n + rows, 0);
+    if ((const char *)ahead.data - (const char *)operand_address(w, n, 0) < rows * LONG_ROW_BYTES) {
+        ahead.data = (const char *)operand_address(w, n, 0) + AHEAD_BYTES;
+        ahead.stride = VL;
+        ahead_step = rows;
+    }
+    vec sum[2][8];
+#pragma GCC unroll 2
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 8
         for (int m = 0; m < M; m++)
@@ -25,16 +36,16 @@ ALWAYS_INLINE void decode_rows(struct decode_end end, struct operand x, struct o
     int k = 0;
 #pragma GCC unroll 1
     for (; k + VL <= K; k += VL) {
-        vec row[4];
-#pragma GCC unroll 4
+        vec row[2];
+#pragma GCC unroll 2
         for (int i = 0; i < rows; i++) {
             row[i] = operand_load(w, n + i, k, VL);
-            __builtin_prefetch(operand_address(w, n + rows + i, k)); /* a row is too short for the processor to see */
+            __builtin_prefetch(operand_address(ahead, i, (size_t)k * ahead_step));
         }
 #pragma GCC unroll 8
         for (int m = 0; m < M; m++) {
             vec right = operand_load(x, m, k, VL);
-#pragma GCC unroll 4
+#pragma GCC unroll 2
             for (int i = 0; i < rows; i++)
                 sum[i][m] = vec_fma(row[i], right, sum[i][m]);
         }
@@ -88,18 +99,17 @@ ALWAYS_INLINE int decode_parts(int N, int K, int threads)
 $(wrap("NOINLINE void " .. kind.name .. "_part(struct decode_end end, struct operand x, const " .. kind.type .. " *w, int part, int parts, int M, int N, int K)"))
 {
     const struct operand rows_of_w = $(kind.weights)(w, K);
-    const int64_t groups = (N + 3) / 4;
-    const int last = (int)(groups * (part + 1) / parts) * 4, n1 = last < N ? last : N;
-    int n = (int)(groups * part / parts) * 4;
+    const int64_t pairs = (N + 1) / 2;
+    const int last = (int)(pairs * (part + 1) / parts) * 2, n1 = last < N ? last : N;
+    int n = (int)(pairs * part / parts) * 2;
 //@   if plan.weight_dtype ~= "f32" then
     x.stored = false;
 //@   end
     switch (M) {
 //@   for M = 1, 8 do
-//@     local rows = M <= 4 and 4 or 2
     case $(M):
-        for (; n + $(rows) <= n1; n += $(rows))
-            decode_rows(end, x, rows_of_w, n, K, $(rows), $(M));
+        for (; n + 2 <= n1; n += 2)
+            decode_rows(end, x, rows_of_w, n, K, 2, $(M));
         for (; n < n1; n++)
             decode_rows(end, x, rows_of_w, n, K, 1, $(M));
         break;

@@ -92,7 +92,7 @@ static void head_extend(struct device *s, float *logits)
 //@ end
     $(plan.x_type) *normed = $(plan.x_type == "float" and "s->scratch" or "(bfloat16_t *)s->scratch");
 
-    rmsnorm_fwd(normed, NULL, s->input[LAYERS] + (size_t)(s->T - 1) * HIDDEN, s->weights->norm, 1);
+    normed = rmsnorm_extend(normed, s->input[LAYERS] + (size_t)(s->T - 1) * HIDDEN, s->weights->norm, 1);
     matmul_lm_head_decode(logits, normed, head_weight(s), 1);
 //@ if plan.head.lora then
 //@   local dora = plan.dora and ", head_weight(s), a->lm_head_magnitude, norms->lm_head" or ""

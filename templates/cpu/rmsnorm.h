@@ -7,6 +7,7 @@
 #define LORAC_RMSNORM_H
 
 #include "isa.h"
+#include "own_rows.h"
 #include "shapes.h"
 
 #include <math.h>
@@ -35,19 +36,39 @@ ALWAYS_INLINE void norm_vector_bwd(float *dx, const float *base, const float *dy
         dx[i] = (base ? base[i] : 0.0f) + rstd * (dy[i] * weight[i] - x[i] * mean);
 }
 
+/* Row t of y; returns its rstd. */
+$(wrap("ALWAYS_INLINE float rmsnorm_row(" .. plan.x_type .. " *y, const float *x, const float *weight, int t)"))
+{
+    const float *row = x + (size_t)t * HIDDEN;
+    float scale = root_mean_square_inverse(row, HIDDEN);
+#pragma omp simd
+    for (int i = 0; i < HIDDEN; i++)
+        y[(size_t)t * HIDDEN + i] = $(store_as(plan.x_type, "row[i] * scale * weight[i]"));
+    return scale;
+}
+
 /* y [T][HIDDEN], rstd [T] (kept for the backward pass; NULL: not wanted), x [T][HIDDEN], weight [HIDDEN]. */
 static void rmsnorm_fwd($(plan.x_type) *y, float *rstd, const float *x, const float *weight, int T)
 {
 #pragma omp for schedule(static)
     for (int t = 0; t < T; t++) {
-        const float *row = x + (size_t)t * HIDDEN;
-        float scale = root_mean_square_inverse(row, HIDDEN);
+        float scale = rmsnorm_row(y, x, weight, t);
         if (rstd)
             rstd[t] = scale;
-#pragma omp simd
-        for (int i = 0; i < HIDDEN; i++)
-            y[(size_t)t * HIDDEN + i] = $(store_as(plan.x_type, "row[i] * scale * weight[i]"));
     }
+}
+
+/* Generation: y [PROMPT_ROWS][HIDDEN]; returns the T rows of y that this thread goes on with (own_rows.h). */
+$(wrap("static " .. plan.x_type .. " *rmsnorm_extend(" .. plan.x_type .. " *y, const float *x, const float *weight, int T)"))
+{
+    if (rows_are_own(T)) {
+        y += own_rows(T) * HIDDEN;
+        for (int t = 0; t < T; t++)
+            rmsnorm_row(y, x, weight, t);
+        return y;
+    }
+    rmsnorm_fwd(y, NULL, x, weight, T);
+    return y;
 }
 
 /* Adds to dx [T][HIDDEN], which holds the gradient that came past the norm on the residual stream. dy [T][HIDDEN], x and rstd as

@@ -10,12 +10,13 @@
 #include "isa.h"
 #include "shapes.h"
 
-/* Turns the pairs of heads [first, last), counted from q's first; k's heads lie behind q's. direction 1 or -1. */
+/* Turns the pairs of heads [first, last), counted from q's first; k's heads lie behind q's. direction 1 or -1. Threads do not wait
+ * for each other at the end. */
 ALWAYS_INLINE void rope_rotate($(plan.x_type) *qkv, const int32_t *position, const float *cosine, const float *sine, int T,
                                int first, int last, float direction)
 {
     enum { HALF = HEAD_DIM / 2 };
-#pragma omp for schedule(static)
+#pragma omp for schedule(static) nowait
     for (int t = 0; t < T; t++) {
         const float *c = cosine + (size_t)position[t] * HALF, *s = sine + (size_t)position[t] * HALF;
         for (int h = first; h < last; h++) {
@@ -33,6 +34,13 @@ ALWAYS_INLINE void rope_rotate($(plan.x_type) *qkv, const int32_t *position, con
 $(wrap("static void rope_fwd(" .. plan.x_type .. " *qkv, const int32_t *position, const float *cosine, const float *sine, int T)"))
 {
     rope_rotate(qkv, position, cosine, sine, T, 0, HEADS + KV_HEADS, 1.0f);
+#pragma omp barrier
+}
+
+/* attention_extend has the same thread go on with a token that turned it here, so that none waits in between. */
+$(wrap("static void rope_extend(" .. plan.x_type .. " *qkv, const int32_t *position, const float *cosine, const float *sine, int T)"))
+{
+    rope_rotate(qkv, position, cosine, sine, T, 0, HEADS + KV_HEADS, 1.0f);
 }
 
 //@ for _, variant in ipairs(plan.gradients.rope) do
@@ -41,6 +49,7 @@ $(wrap("static void rope_fwd(" .. plan.x_type .. " *qkv, const int32_t *position
 $(wrap("static void " .. variant.symbol .. "(" .. plan.x_type .. " *dqkv, const int32_t *position, const float *cosine, const float *sine, int T)"))
 {
     rope_rotate(dqkv, position, cosine, sine, T, $(variant.q and "0" or "HEADS"), $(variant.k and "HEADS + KV_HEADS" or "HEADS"), -1.0f);
+#pragma omp barrier
 }
 
 //@ end

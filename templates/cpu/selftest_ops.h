@@ -68,6 +68,14 @@ static void check_rmsnorm(struct selftest *s, int T)
 //@ end
 #pragma omp parallel num_threads(s->threads)
     rmsnorm_fwd($(into "y"), rstd, x, weight, T);
+    if (T <= PROMPT_ROWS) {
+        $(plan.x_type) *rows = allocate((size_t)PROMPT_ROWS * HIDDEN * sizeof *rows, "selftest");
+        int differing = 0;
+#pragma omp parallel num_threads(s->threads) reduction(+ : differing)
+        differing += memcmp(rmsnorm_extend(rows, x, weight, T), $(into "y"), n * sizeof *rows) != 0;
+        selftest_line(s, "rmsnorm_extend", shape.text, differing ? INFINITY : 0, 0);
+        free(rows);
+    }
 //@ if plan.narrow then
     selftest_take(y, y_stored, n);
 //@ end
@@ -192,6 +200,14 @@ static void check_swiglu(struct selftest *s, int T)
 //@ end
 #pragma omp parallel num_threads(s->threads)
     swiglu_fwd($(into "act"), $(into "gate_up"), T);
+    if (T <= PROMPT_ROWS) {
+        $(plan.x_type) *rows = allocate((size_t)PROMPT_ROWS * INTERMEDIATE * sizeof *rows, "selftest");
+        int differing = 0;
+#pragma omp parallel num_threads(s->threads) reduction(+ : differing)
+        differing += memcmp(swiglu_extend(rows, $(into "gate_up"), T), $(into "act"), n * sizeof *rows) != 0;
+        selftest_line(s, "swiglu_extend", shape.text, differing ? INFINITY : 0, 0);
+        free(rows);
+    }
 //@ if plan.narrow then
     selftest_take(act, act_stored, n);
 //@ end

@@ -8,25 +8,44 @@
 
 #include "exp.h"
 #include "isa.h"
+#include "own_rows.h"
 #include "shapes.h"
+
+/* Row t of act. */
+ALWAYS_INLINE void swiglu_row($(plan.x_type) *act, const $(plan.x_type) *gate_up, int t)
+{
+    const $(plan.x_type) *gate = gate_up + (size_t)t * GATE_UP, *up = gate + INTERMEDIATE;
+    $(plan.x_type) *out = act + (size_t)t * INTERMEDIATE;
+#pragma omp simd
+//@ if plan.narrow then
+    for (int i = 0; i < INTERMEDIATE; i++) {
+        float x = bfloat16_to_float(gate[i]);
+        out[i] = float_to_bfloat16(x / (1.0f + exp_float(-x)) * bfloat16_to_float(up[i]));
+    }
+//@ else
+    for (int i = 0; i < INTERMEDIATE; i++)
+        out[i] = gate[i] / (1.0f + exp_float(-gate[i])) * up[i];
+//@ end
+}
 
 static void swiglu_fwd($(plan.x_type) *act, const $(plan.x_type) *gate_up, int T)
 {
 #pragma omp for schedule(static)
-    for (int t = 0; t < T; t++) {
-        const $(plan.x_type) *gate = gate_up + (size_t)t * GATE_UP, *up = gate + INTERMEDIATE;
-        $(plan.x_type) *out = act + (size_t)t * INTERMEDIATE;
-#pragma omp simd
-//@ if plan.narrow then
-        for (int i = 0; i < INTERMEDIATE; i++) {
-            float x = bfloat16_to_float(gate[i]);
-            out[i] = float_to_bfloat16(x / (1.0f + exp_float(-x)) * bfloat16_to_float(up[i]));
-        }
-//@ else
-        for (int i = 0; i < INTERMEDIATE; i++)
-            out[i] = gate[i] / (1.0f + exp_float(-gate[i])) * up[i];
-//@ end
+    for (int t = 0; t < T; t++)
+        swiglu_row(act, gate_up, t);
+}
+
+/* Generation: act [PROMPT_ROWS][INTERMEDIATE]; returns the T rows of act that this thread goes on with (own_rows.h). */
+static $(plan.x_type) *swiglu_extend($(plan.x_type) *act, const $(plan.x_type) *gate_up, int T)
+{
+    if (rows_are_own(T)) {
+        act += own_rows(T) * INTERMEDIATE;
+        for (int t = 0; t < T; t++)
+            swiglu_row(act, gate_up, t);
+        return act;
     }
+    swiglu_fwd(act, gate_up, T);
+    return act;
 }
 
 //@ for _, variant in ipairs(plan.gradients.swiglu) do
