@@ -25,6 +25,8 @@
  * by all threads together. Then each thread brings a block of B into tiles, as many columns as AMX_BLOCK_WORDS hold, which stays in the
  * second-level cache while those rows of A pass over it, AMX_ROWS at a time. The block of k is cut into strips, short enough for the
  * strip of A to stay in the first-level cache, into which B's panels are fetched ahead; a tile of C rests in `sums` from strip to strip.
+ * Tiles are multiplied beside what the processor does with vectors, so finished sums are rounded and put into C a few rows at a time,
+ * between the multiplications of the panel that follows.
  */
 #ifndef LORAC_TILE_AMX_H
 #define LORAC_TILE_AMX_H
@@ -72,6 +74,31 @@ static const double PRODUCT_TRUNCATION = 0x1p-16; /* relative, of each product *
 static const double OPERAND_ROUNDING = 0x1p-8; /* relative, of each operand */
 static const double PRODUCT_TRUNCATION = 0;    /* a product is summed as it is */
 //@ end
+
+/* ---- sums on their way into C ---- */
+
+/* Sums [AMX_ROWS][AMX_COLS] that are complete as far as this block of k goes. Rows [row, rows) of them are not in C yet. */
+struct unfinished {
+    const struct product *product;
+    const float *sums;
+    int m, n, columns, row, rows;
+    bool first; /* block of k */
+};
+
+/* As many rows of the sums as `count`, or what is left of them. */
+NOINLINE void finish_rows(struct unfinished *u, int count)
+{
+    const int left = u->rows - u->row, rows = left < count ? left : count;
+    finish_tile(*u->product, u->sums + u->row * AMX_COLS, AMX_COLS, u->m + u->row, rows, u->n, u->columns, u->first);
+    u->row += rows;
+}
+
+/* The same where there may be none left, or nothing at all to be finished (NULL). */
+ALWAYS_INLINE void finish_some(struct unfinished *u, int count)
+{
+    if (u && u->row < u->rows)
+        finish_rows(u, count);
+}
 
 /* ---- multiplying ---- */
 
@@ -135,9 +162,12 @@ ALWAYS_INLINE void multiply_planes(const uint32_t *a, const uint32_t *b, bool ne
 }
 
 /* sums [AMX_ROWS][AMX_COLS] (row stride `stride`) = (or, with `add`, +=) a times b, of `steps` tiles of k: a [steps][PLANES][2]
- * [TILE_WORDS], b [steps][B_PLANES][2][TILE_WORDS]. Planes that are both lower than necessary are left out. */
-ALWAYS_INLINE void multiply_tiles(float *sums, int stride, const uint32_t *a, const uint32_t *b, int steps, bool add)
+ * [TILE_WORDS], b [steps][B_PLANES][2][TILE_WORDS]. Planes that are both lower than necessary are left out. Meanwhile what is
+ * `unfinished` (or NULL) is finished; it may be what `sums` held. */
+ALWAYS_INLINE void multiply_tiles(float *sums, int stride, const uint32_t *a, const uint32_t *b, int steps, bool add,
+                                  struct unfinished *unfinished)
 {
+    const int rows_a_step = (AMX_ROWS + steps - 1) / steps;
     load_sums(sums, stride, !add);
     for (const uint32_t *end = a + (size_t)steps * STEP_WORDS; a < end; a += STEP_WORDS, b += B_STEP_WORDS) {
 #pragma GCC unroll 2
@@ -145,6 +175,7 @@ ALWAYS_INLINE void multiply_tiles(float *sums, int stride, const uint32_t *a, co
 #pragma GCC unroll 3
             for (int left = 0; left + right < PLANES; left++)
                 multiply_planes(a + left * 2 * TILE_WORDS, b + right * 2 * TILE_WORDS, left == 0);
+        finish_some(unfinished, rows_a_step);
     }
     store_sums(sums, stride);
 }
@@ -172,8 +203,9 @@ ALWAYS_INLINE void multiply_tiles(float *sums, int stride, const uint32_t *a, co
 /* multiply_tiles with loads ahead of multiplications, for processors that do not take the one past the other by themselves. The tile of b
  * that is loaded first comes first in the next step. */
 ALWAYS_INLINE void multiply_tiles_loaded_early(float *sums, int stride, const uint32_t *a, const uint32_t *b, int steps,
-                                               bool add)
+                                               bool add, struct unfinished *unfinished)
 {
+    const int rows_a_step = (AMX_ROWS + steps - 1) / steps;
     TILE_LOAD(4, a, 64);
     TILE_LOAD(6, b, 64);
     TILE_LOAD(7, b + TILE_WORDS, 64);
@@ -185,11 +217,13 @@ ALWAYS_INLINE void multiply_tiles_loaded_early(float *sums, int stride, const ui
             MULTIPLY_AND_LOAD(6, 7, 0, 1, 2, 3);
         else
             MULTIPLY_AND_LOAD(7, 6, 1, 0, 3, 2);
+        finish_some(unfinished, rows_a_step);
     }
     TILE_MULTIPLY_ADD(0, 4, 6);
     TILE_MULTIPLY_ADD(1, 4, 7);
     TILE_MULTIPLY_ADD(2, 5, 6);
     TILE_MULTIPLY_ADD(3, 5, 7);
+    finish_some(unfinished, AMX_ROWS);
     store_sums(sums, stride);
 }
 
@@ -376,9 +410,10 @@ ALWAYS_INLINE void ask_for_result(struct result c, int m, int rows, int n)
     }
 }
 
-/* Rows [m, m + rows), whose tiles are `a`, times the block of B at (k, n): tiles of k, strip by strip, past panel after panel. */
+/* Rows [m, m + rows), whose tiles are `a`, times the block of B at column n: tiles of k, strip by strip, past panel after panel. The
+ * last panel's sums are left unfinished, as those before it were. */
 ALWAYS_INLINE void amx_multiply_rows(struct product p, const uint32_t *a, const uint32_t *block, float *sums, int m,
-                                     int rows, int n, int columns, int k, int steps)
+                                     int rows, int n, int columns, int steps, struct unfinished *unfinished)
 {
     const int most = STRIP * p.cut.strip / 2, strips = (steps + most - 1) / most, strip = (steps + strips - 1) / strips;
     for (int step = 0; step < steps; step += strip)
@@ -391,14 +426,22 @@ ALWAYS_INLINE void amx_multiply_rows(struct product p, const uint32_t *a, const 
 //@ if plan.narrow then
             if (p.cut.early)
                 multiply_tiles_loaded_early(c, AMX_COLS, a + step * STEP_WORDS, panel, smaller(strip, steps - step),
-                                            step > 0);
+                                            step > 0, unfinished);
             else
-                multiply_tiles(c, AMX_COLS, a + step * STEP_WORDS, panel, smaller(strip, steps - step), step > 0);
+                multiply_tiles(c, AMX_COLS, a + step * STEP_WORDS, panel, smaller(strip, steps - step), step > 0,
+                               unfinished);
 //@ else
-            multiply_tiles(c, AMX_COLS, a + step * STEP_WORDS, panel, smaller(strip, steps - step), step > 0);
+            multiply_tiles(c, AMX_COLS, a + step * STEP_WORDS, panel, smaller(strip, steps - step), step > 0,
+                           unfinished);
 //@ end
-            if (last)
-                finish_tile(p, c, AMX_COLS, m, rows, n + j, smaller(AMX_COLS, columns - j), k == 0);
+            if (last) {
+                unfinished->sums = c;
+                unfinished->m = m;
+                unfinished->n = n + j;
+                unfinished->columns = smaller(AMX_COLS, columns - j);
+                unfinished->row = 0;
+                unfinished->rows = rows;
+            }
         }
 }
 
@@ -409,15 +452,17 @@ ALWAYS_INLINE void amx_part(struct product p, struct part c, int m, int k, int d
     _Alignas(64) float sums[AMX_BLOCK_COLS * AMX_ROWS];
     const int steps = (depth + AMX_K - 1) / AMX_K;
     const int width = smaller(AMX_BLOCK_WORDS / 2 * p.cut.block / (steps * B_STEP_WORDS) * AMX_COLS, AMX_BLOCK_COLS);
+    struct unfinished unfinished = {.product = &p, .first = k == 0};
     tiles_open();
     for (int n = c.n0; n < c.n1; n += width) {
         const int columns = smaller(width, c.n1 - n);
         fetch_block(block, p.b, n, columns, k, depth);
         for (int i = c.m0; i < c.m1; i += AMX_ROWS)
             amx_multiply_rows(p, tiles_of_a + (size_t)(i / AMX_ROWS) * steps * STEP_WORDS, block, sums, m + i,
-                              smaller(AMX_ROWS, c.m1 - i), n, columns, k, steps);
+                              smaller(AMX_ROWS, c.m1 - i), n, columns, steps, &unfinished);
     }
     tiles_close();
+    finish_some(&unfinished, AMX_ROWS);
 }
 
 /* The part of C [rows][N] with its rows' ends moved on to those of tiles. */
