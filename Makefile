@@ -235,6 +235,11 @@ dtype = $(firstword $(subst /, ,$1))
 on_amx = recipe=$(1:$(dtype)/%=%) name=$(basename $(notdir $1))-$(dtype) $(if $(filter-out fp32,$(dtype)),set=train.$(dtype)=true) \
     backends=amx $(emulation)
 
+# Products whose results are bfloat16, on vectors: blocks so small that these models' matrices have several.
+small_block_cases := llama_odd_sizes qwen2_all_linear
+small_blocks = recipe=tests/data/cases/$1/$1.lua name=$1-small-blocks set=train.bf16=true 'backends=$(filter-out amx,$(known_backends))' \
+    'kernel_optimization=-O1 -DSMALL_BLOCKS'
+
 # What a layer keeps changes no bit: some cases, with dropout, under different policies. The tight budgets lie between those
 # that keep all and those that keep nothing; that of qwen2_all_linear has layers of one kind differ.
 policy_cases := llama_dora qwen2_all_linear qwen3_qknorm
@@ -254,6 +259,7 @@ programs: $(build)/lorac lib
 	$(foreach r,$(variant_recipes),echo "recipe=$r name=$(basename $(notdir $r))-quick backends='$(native)' $(quickly)";) \
 	$(foreach r,$(golden_cases) $(partial_cases),echo "recipe=$r backends='$(native)' $(quickly)";) \
 	$(foreach r,$(amx_cases),echo "$(call on_amx,$r) $(quickly)";) \
+	$(foreach c,$(small_block_cases),echo "$(call small_blocks,$c)";) \
 	for line in $(policy_programs); do echo "$$line $(quickly)"; done; } | xargs -P $(shell nproc 2>/dev/null || echo 2) -L 1 $(MAKE) setup_done=1
 
 # parts: which of tests/run.sh's parts to run (all); filter: only the tests of programs whose name contains it.

@@ -29,8 +29,13 @@ enum {
     FMA_K = VL,
     /* Rows of memory for FMA_ROWS of A, in whole vectors. */
     FMA_ROW_SPACE = (FMA_ROWS + VL - 1) / VL * VL,
+#if defined(SMALL_BLOCKS)
+    /* For checks: small matrices have several blocks, too. */
+    FMA_BLOCK_K = 32,
+#else
     /* A tile of A, FMA_ROWS x FMA_BLOCK_K floats, leaves some of a 32 KiB cache to B. */
     FMA_BLOCK_K = 448,
+#endif
     /* A block of B is 504 or 224 KiB. */
     FMA_BLOCK_N = VL == 16 ? 288 : 128,
     FMA_BLOCK_FLOATS = FMA_BLOCK_K * FMA_BLOCK_N,
@@ -337,8 +342,7 @@ ALWAYS_INLINE void fma_part(struct product p, struct part c)
 ALWAYS_INLINE void fma_matmul(struct product p)
 {
     const int threads = omp_get_num_threads();
-    const int most = FMA_BLOCK_K;
-    p.block_k = p.a.transposed ? FMA_BLOCK_K : even_block(p.K, most, FMA_K);
+    p.block_k = p.a.transposed ? FMA_BLOCK_K : even_block(p.K, FMA_BLOCK_K, FMA_K);
 #pragma omp for schedule(static)
     for (int part = 0; part < threads; part++)
         fma_part(p, part_of(p.M, p.N, FMA_ROWS, FMA_COLS, part, threads));

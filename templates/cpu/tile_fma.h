@@ -6,8 +6,9 @@
  * their rows no longer lie a power of two apart, and multiplied with panel after panel. A tile of C is summed in registers.
 //@ if plan.narrow then
  *
- * A result in bfloat16 would be rounded once for every block of k. So blocks of B are as deep as FMA_WHOLE_K for it, and
- * narrower; what the first-level cache holds of A is a strip of k then, and a tile of C rests in `sums` from strip to strip.
+ * A result in bfloat16 is to be rounded once, so its sums cannot rest in C from one block of k to the next. Either a block of B is as deep
+ * as k and narrower, what the first-level cache holds of A is a strip of k, and one tile of C rests in `sums` from strip to strip; or
+ * those of up to FMA_GROUP_ROWS rows do from block to block. A is copied once for each block's columns, so the wider of the two is taken.
 //@ end
  */
 #ifndef LORAC_TILE_FMA_H
@@ -33,13 +34,18 @@ enum {
     FMA_K = VL,
     /* Rows of memory for FMA_ROWS of A, in whole vectors. */
     FMA_ROW_SPACE = (FMA_ROWS + VL - 1) / VL * VL,
+#if defined(SMALL_BLOCKS)
+    /* For checks: small matrices have several blocks, too. */
+    FMA_BLOCK_K = 32,
+#else
     /* A tile of A, FMA_ROWS x FMA_BLOCK_K floats, leaves some of a 32 KiB cache to B. */
     FMA_BLOCK_K = 448,
-    /* A block of B is 504 or 224 KiB$(plan.narrow and ", or" or ".")$(plan.narrow and " 768 or 256 where it is as deep as FMA_WHOLE_K." or "") */
+#endif
+    /* A block of B is 504 or 224 KiB$(plan.narrow and ", or" or ".")$(plan.narrow and " up to 768 or 256 where it is as deep as k or has sums beside it." or "") */
     FMA_BLOCK_N = VL == 16 ? 288 : 128,
 //@ if plan.narrow then
-    FMA_WHOLE_K = 4096,
-    FMA_BLOCK_FLOATS = FMA_WHOLE_K * FMA_COLS,
+    FMA_BLOCK_FLOATS = VL == 16 ? 3 << 16 : 1 << 16,
+    FMA_GROUP_ROWS = FMA_BLOCK_K < 448 ? 2 * FMA_ROWS : 640,
 //@ else
     FMA_BLOCK_FLOATS = FMA_BLOCK_K * FMA_BLOCK_N,
 //@ end
@@ -234,27 +240,87 @@ ALWAYS_INLINE void choose_ahead(const float *ahead[2], const float *rows_of_a, s
 }
 
 //@ if plan.narrow then
-/* Rows [m, m + rows) times the block of B at (k, n), strip by strip, past panel after panel. */
-ALWAYS_INLINE void fma_multiply_rows(struct product p, const float *block, int m, int m1, int rows, int n, int columns,
-                                     int k, int kc)
+/* A packed block of B: columns [n, n + columns), and [from, to) of the `kc` k that are summed together, which begin at k. */
+struct fma_block {
+    float *panels;
+    int n, columns, k, kc, from, to;
+};
+
+/* Rows [m, m + rows) times a block of B, strip by strip, past panel after panel; sums [panels][FMA_ROWS * FMA_COLS] of earlier blocks are
+ * added to, and finished with the last one. */
+ALWAYS_INLINE void fma_multiply_rows(struct product p, struct fma_block b, float *sums, int m, int m1, int rows)
 {
     _Alignas(64) float rows_of_a[FMA_ROW_SPACE * FMA_BLOCK_K];
-    _Alignas(64) float sums[FMA_LARGEST * FMA_BLOCK_N / FMA_COLS][FMA_ROWS * FMA_COLS];
-    const int strip = even_block(kc, FMA_BLOCK_K, FMA_K);
-    for (int at = 0; at < kc; at += strip) {
-        const int depth = kc - at < strip ? kc - at : strip;
-        copy_rows(rows_of_a, p.a, m, rows, k + at, depth);
-        for (int j = 0; j < columns; j += FMA_COLS) {
-            float *sum = sums[j / FMA_COLS];
-            const float *panel = block + (size_t)j * kc + (size_t)at * panel_width(j, columns);
+    const int depth = b.to - b.from, most = even_block(depth, FMA_BLOCK_K, FMA_K);
+    for (int at = 0; at < depth; at += most) {
+        const int k = b.k + b.from + at, strip = depth - at < most ? depth - at : most;
+        copy_rows(rows_of_a, p.a, m, rows, k, strip);
+        for (int j = 0; j < b.columns; j += FMA_COLS) {
+            float *sum = sums + j / FMA_COLS * (FMA_ROWS * FMA_COLS);
+            const float *panel = b.panels + (size_t)j * depth + (size_t)at * panel_width(j, b.columns);
             const float *ahead[2];
-            const int width = columns - j < FMA_COLS ? columns - j : FMA_COLS;
-            choose_ahead(ahead, rows_of_a, p, m + rows, m1, j / FMA_COLS, k + at);
-            tile(sum, rows_of_a, panel, depth, ahead, at > 0, rows, width);
-            if (at + strip >= kc)
-                finish_tile(p, sum, FMA_COLS, m, rows, n + j, width, k == 0);
+            const int width = b.columns - j < FMA_COLS ? b.columns - j : FMA_COLS;
+            choose_ahead(ahead, rows_of_a, p, m + rows, m1, j / FMA_COLS, k);
+            tile(sum, rows_of_a, panel, strip, ahead, k > b.k, rows, width);
+            if (b.from + at + strip == b.kc)
+                finish_tile(p, sum, FMA_COLS, m, rows, b.n + j, width, b.k == 0);
         }
     }
+}
+
+/* How one thread's part of C is gone through. */
+struct fma_plan {
+    int columns, rows; /* of C at a time: a block's, a group's */
+    int depth;         /* of a block */
+    bool resting;      /* are blocks less deep than k, so that sums of all rows of a group rest? */
+};
+
+ALWAYS_INLINE struct fma_plan fma_plan(struct product p, int rows)
+{
+    const int floats = FMA_BLOCK_FLOATS / 2 * p.cut.block, most = FMA_BLOCK_N / 2 * p.cut.block;
+    const int strip = even_block(p.block_k, FMA_BLOCK_K, FMA_K), group = even_block(rows, FMA_GROUP_ROWS, FMA_ROWS);
+    const bool resting = strip + group < p.block_k;
+    const int fitting = floats / (resting ? strip + group : p.block_k) / FMA_COLS * FMA_COLS;
+    return (struct fma_plan){.columns = fitting < FMA_COLS ? FMA_COLS : fitting < most ? fitting : most,
+                             .rows = resting ? group : rows,
+                             .depth = resting ? strip : p.block_k,
+                             .resting = resting};
+}
+
+/* Rows [m0, m1) of a part of C times the columns of b, block after block of k. */
+ALWAYS_INLINE void fma_group(struct product p, struct fma_plan plan, struct fma_block b, float *sums, int m0, int m1)
+{
+    const int tiles = (m1 - m0 + FMA_ROWS - 1) / FMA_ROWS;
+    const int sums_a_tile = (b.columns + FMA_COLS - 1) / FMA_COLS * (FMA_ROWS * FMA_COLS);
+    for (b.from = 0; b.from < b.kc; b.from = b.to) {
+        b.to = b.kc - b.from < plan.depth ? b.kc : b.from + plan.depth;
+        pack_block(b.panels, p.b, b.k + b.from, b.to - b.from, b.n, b.columns);
+        for (int i = 0; i < tiles; i++) {
+            const int m = m0 + (int)((int64_t)(m1 - m0) * i / tiles);
+            const int rows = m0 + (int)((int64_t)(m1 - m0) * (i + 1) / tiles) - m;
+            fma_multiply_rows(p, b, sums + (size_t)(plan.resting ? i : 0) * sums_a_tile, m, m1, rows);
+        }
+    }
+}
+
+ALWAYS_INLINE void fma_part(struct product p, struct part c)
+{
+    /* A block and, behind it, sums that rest; one tile's. */
+    _Alignas(64) float block[FMA_LARGEST * FMA_BLOCK_FLOATS], sums[FMA_LARGEST * FMA_BLOCK_N * FMA_ROWS];
+    if (c.m0 == c.m1)
+        return;
+    const struct fma_plan plan = fma_plan(p, c.m1 - c.m0);
+    for (int n = c.n0; n < c.n1; n += plan.columns)
+        for (int m = c.m0; m < c.m1; m += plan.rows)
+            for (int k = 0; k < p.K; k += p.block_k) {
+                const struct fma_block b = {.panels = block,
+                                            .n = n,
+                                            .columns = c.n1 - n < plan.columns ? c.n1 - n : plan.columns,
+                                            .k = k,
+                                            .kc = p.K - k < p.block_k ? p.K - k : p.block_k};
+                fma_group(p, plan, b, plan.resting ? block + (size_t)plan.depth * plan.columns : sums, m,
+                          c.m1 - m < plan.rows ? c.m1 : m + plan.rows);
+            }
 }
 //@ else
 /* Rows [m, m + rows) times the block of B at (k, n), past panel after panel. */
@@ -272,18 +338,12 @@ ALWAYS_INLINE void fma_multiply_rows(struct product p, const float *block, int m
         finish_tile(p, sums, FMA_COLS, m, rows, n + j, width, k == 0);
     }
 }
-//@ end
 
 ALWAYS_INLINE void fma_part(struct product p, struct part c)
 {
     _Alignas(64) float block[FMA_LARGEST * FMA_BLOCK_FLOATS];
     const int tiles = (c.m1 - c.m0 + FMA_ROWS - 1) / FMA_ROWS;
-//@ if plan.narrow then
-    const int most = FMA_BLOCK_N / 2 * p.cut.block, panels = FMA_BLOCK_FLOATS / 2 * p.cut.block / p.block_k / FMA_COLS;
-    const int fitting = panels > 0 ? panels * FMA_COLS : FMA_COLS, block_n = fitting < most ? fitting : most;
-//@ else
     const int block_n = FMA_BLOCK_N / 2 * p.cut.block;
-//@ end
     for (int n = c.n0; n < c.n1; n += block_n)
         for (int k = 0; k < p.K; k += p.block_k) {
             int columns = c.n1 - n < block_n ? c.n1 - n : block_n, kc = p.K - k < p.block_k ? p.K - k : p.block_k;
@@ -295,12 +355,12 @@ ALWAYS_INLINE void fma_part(struct product p, struct part c)
             }
         }
 }
+//@ end
 
 ALWAYS_INLINE void fma_matmul(struct product p)
 {
     const int threads = omp_get_num_threads();
-    const int most = $(plan.narrow and "p.c.stored ? FMA_WHOLE_K : FMA_BLOCK_K" or "FMA_BLOCK_K");
-    p.block_k = p.a.transposed ? FMA_BLOCK_K : even_block(p.K, most, FMA_K);
+    p.block_k = p.a.transposed ? FMA_BLOCK_K : even_block(p.K, $(plan.narrow and "p.c.stored ? p.K : FMA_BLOCK_K" or "FMA_BLOCK_K"), FMA_K);
 #pragma omp for schedule(static)
     for (int part = 0; part < threads; part++)
         fma_part(p, part_of(p.M, p.N, FMA_ROWS, FMA_COLS, part, threads));
