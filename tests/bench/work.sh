@@ -229,10 +229,10 @@ facts() {
         }'
 }
 
-# Costs of all operations, as the generator reckons them: once a program.
+# Costs of all operations, as the generator reckons them.
 costs() {
     local file=$place/$program.costs
-    [ -s "$file" ] || build/lorac "$place/recipes/$program.lua" --dump=cost >"$file" || fail 1 "'lorac --dump=cost' failed"
+    build/lorac "$place/recipes/$program.lua" --dump=cost >"$file" || fail 1 "'lorac --dump=cost' failed"
     echo "$file"
 }
 
