@@ -37,15 +37,21 @@ enum {
 #if defined(SMALL_BLOCKS)
     /* For checks: small matrices have several blocks, too. */
     FMA_BLOCK_K = 32,
+//@ if plan.narrow then
+    FMA_GROUP_ROWS = 2 * FMA_ROWS,
+//@ end
 #else
     /* A tile of A, FMA_ROWS x FMA_BLOCK_K floats, leaves some of a 32 KiB cache to B. */
     FMA_BLOCK_K = 448,
+//@ if plan.narrow then
+    /* Rows whose sums rest. */
+    FMA_GROUP_ROWS = 640,
+//@ end
 #endif
     /* A block of B is 504 or 224 KiB$(plan.narrow and ", or" or ".")$(plan.narrow and " up to 768 or 256 where it is as deep as k or has sums beside it." or "") */
     FMA_BLOCK_N = VL == 16 ? 288 : 128,
 //@ if plan.narrow then
     FMA_BLOCK_FLOATS = VL == 16 ? 3 << 16 : 1 << 16,
-    FMA_GROUP_ROWS = FMA_BLOCK_K < 448 ? 2 * FMA_ROWS : 640,
 //@ else
     FMA_BLOCK_FLOATS = FMA_BLOCK_K * FMA_BLOCK_N,
 //@ end
