@@ -256,7 +256,8 @@ static void attention_fwd(float *out, float *lse, const float *qkv, struct segme
 }
 
 /* Generation: k and v of n new tokens (qkv [n][QKV]) become rows length .. length + n - 1 of the caches [MAX_CONTEXT][KV_WIDTH],
- * and the new tokens attend to all rows so far. Few rows are cut into smaller blocks, so that every thread gets one. */
+ * and the new tokens attend to all rows so far. Few rows are cut into smaller blocks, so that every thread gets one.
+ * A token's k is taken by the thread that turned it in rope_extend, behind which threads do not wait: loops over tokens are static. */
 static void attention_extend(float *out, float *k_cache, float *v_cache, const float *qkv, int length, int n,
                              int window)
 {

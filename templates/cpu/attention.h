@@ -263,7 +263,8 @@ $(wrap("static void attention_fwd(" .. plan.x_type .. " *out, float *lse, const 
 }
 
 /* Generation: k and v of n new tokens (qkv [n][QKV]) become rows length .. length + n - 1 of the caches [MAX_CONTEXT][KV_WIDTH],
- * and the new tokens attend to all rows so far. Few rows are cut into smaller blocks, so that every thread gets one. */
+ * and the new tokens attend to all rows so far. Few rows are cut into smaller blocks, so that every thread gets one.
+ * A token's k is taken by the thread that turned it in rope_extend, behind which threads do not wait: loops over tokens are static. */
 $(wrap("static void attention_extend(" .. plan.x_type .. " *out, " .. plan.x_type .. " *k_cache, " .. plan.x_type .. " *v_cache, const " .. plan.x_type .. " *qkv, int length, int n, int window)"))
 {
 #pragma omp for schedule(static)

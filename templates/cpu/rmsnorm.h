@@ -1,7 +1,7 @@
 /* RMSNorm (Zhang and Sennrich 2019): y = x * rstd * weight, rstd = 1 / sqrt(mean(x^2) + $(plan.model.rms_norm_eps)).
  *
- * Rows are tokens and are shared out among the threads; sums run in float over vector lanes in a fixed order. Memory-bound: per
- * token the forward pass reads and writes $(8 * plan.model.hidden_size) bytes for $(4 * plan.model.hidden_size) FLOP.
+ * Rows are tokens and are shared out among the threads, but for a few in generation; sums run in float over vector lanes in a fixed
+ * order. Memory-bound: per token the forward pass reads and writes $(8 * plan.model.hidden_size) bytes for $(4 * plan.model.hidden_size) FLOP.
  */
 #ifndef LORAC_RMSNORM_H
 #define LORAC_RMSNORM_H

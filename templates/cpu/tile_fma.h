@@ -7,7 +7,7 @@
 //@ if plan.narrow then
  *
  * A result in bfloat16 is to be rounded once, so its sums cannot rest in C from one block of k to the next. Either a block of B is as deep
- * as k and narrower, what the first-level cache holds of A is a strip of k, and one tile of C rests in `sums` from strip to strip; or
+ * as k and narrower, what the first-level cache holds of A is a strip of k, and sums of one tile's rows rest from strip to strip; or
  * those of up to FMA_GROUP_ROWS rows do from block to block. A is copied once for each block's columns, so the wider of the two is taken.
 //@ end
  */
@@ -311,7 +311,7 @@ ALWAYS_INLINE void fma_group(struct product p, struct fma_plan plan, struct fma_
 
 ALWAYS_INLINE void fma_part(struct product p, struct part c)
 {
-    /* A block and, behind it, sums that rest; one tile's. */
+    /* A block and, behind it, a group's sums where they rest; those of one tile's rows. */
     _Alignas(64) float block[FMA_LARGEST * FMA_BLOCK_FLOATS], sums[FMA_LARGEST * FMA_BLOCK_N * FMA_ROWS];
     if (c.m0 == c.m1)
         return;

@@ -98,7 +98,7 @@ function cost_key(pass, name,    kind_name) {
     kind_name = pass
     if (sub(/_layer_extend$/, "", kind_name)) return "generation " kind_name SUBSEP name
     if (sub(/_layer_(fwd|bwd)$/, "", kind_name)) return kind_name SUBSEP name
-    sub(/_decode$/, "_fwd", name)
+    sub(/_(decode|extend)$/, "_fwd", name)
     return "head" SUBSEP name
 }
 
