@@ -28,7 +28,7 @@ struct operation {
     int count;
     unsigned wanted; /* of a kernel of graph_plan.variants: which one */
     bool again;      /* a forward operation that the backward pass runs once more */
-    bool own_rows;   /* where there are few, each thread computes them for itself, and the call returns where its own lie */
+    bool own_rows;   /* each thread computes a few rows for itself, and the call returns where its own lie */
     double flops;    /* per token */
     double bytes_per_token, bytes_fixed;
     double seconds; /* of a full micro-batch, on the machine that cost.h assumes */

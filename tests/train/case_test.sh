@@ -14,7 +14,8 @@ check_small_blocks() { # CASE_DIR NAME
         run "$(program "$2")" selftest --isa $isa
         if grep -qE "this machine's processor cannot run it|this program was built without it" "$work/err"; then continue; fi
         [ $code -eq 0 ] || { grep FAILED "$work/out"; return 1; }
-        build/tests/train/check_case --half "$1" "$(program "$2")" "$work" --isa $isa || return 1
+        mkdir "$work/$isa"
+        build/tests/train/check_case --half "$1" "$(program "$2")" "$work/$isa" --isa $isa || return 1
         checked="$isa"
     done
     [ "$checked" ]
