@@ -22,6 +22,9 @@ expect_code() {
     [ "$code" -eq "$1" ] || { echo "exit code $code, expected $1; stderr: $(tail -n 5 "$work/err")"; return 1; }
 }
 
+# Whether the command just run could not have the instruction set that its --isa named.
+isa_is_missing() { grep -qE "this machine's processor cannot run it|this program was built without it" "$work/err"; }
+
 # What stderr has beside what a machine with a CPU quota has programs say.
 complaints() { grep -v "^threads: " "$work/err" || true; }
 
