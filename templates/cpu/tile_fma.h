@@ -287,7 +287,8 @@ ALWAYS_INLINE struct fma_plan fma_plan(struct product p, int rows)
     const int strip = even_block(p.block_k, FMA_BLOCK_K, FMA_K), group = even_block(rows, FMA_GROUP_ROWS, FMA_ROWS);
     const bool resting = strip + group < p.block_k;
     const int fitting = floats / (resting ? strip + group : p.block_k) / FMA_COLS * FMA_COLS;
-    return (struct fma_plan){.columns = fitting < FMA_COLS ? FMA_COLS : fitting < most ? fitting : most,
+    const int columns = fitting < most ? fitting : most;
+    return (struct fma_plan){.columns = columns < FMA_COLS ? FMA_COLS : columns,
                              .rows = resting ? group : rows,
                              .depth = resting ? strip : p.block_k,
                              .resting = resting};
