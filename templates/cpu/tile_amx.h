@@ -44,8 +44,8 @@ enum {
     /* 1.25 MiB of B: the caches' second level and threads' stacks have 2 MiB. Sums are 128 KiB at most. */
     AMX_BLOCK_WORDS = 5 << 16,
     AMX_BLOCK_COLS = 1024,
-    /* Tiles of k: $(exact and 36 or 28) KiB of A. */
-    STRIP = $(exact and "18" or "14") / PLANES,
+    /* Tiles of k: $(exact and "24 KiB of A and 8" or "20 KiB of A and as much") of B, so that A stays in a first-level cache of 48 KiB while panels pass. */
+    STRIP = $(exact and "12" or "10") / PLANES,
     /* B's tiles are fetched as many tiles of k before they are multiplied. */
     AHEAD = 2,
 };
@@ -86,11 +86,11 @@ ALWAYS_INLINE void finish_some(struct unfinished *u, int count)
 
 /* ---- multiplying ---- */
 
-/* Asks for half a tile, 8 lines. */
-ALWAYS_INLINE void fetch_lines(const uint32_t *from)
+/* Asks for half a tile, 8 lines, where it is `wanted`. */
+ALWAYS_INLINE void ask_for_lines(const uint32_t *from, bool wanted)
 {
 #pragma GCC unroll 8
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 8 && wanted; i++)
         __builtin_prefetch(from + i * 16);
 }
 
@@ -120,28 +120,24 @@ ALWAYS_INLINE void store_sums(float *sums, int stride)
     TILE_STORE(sums + 16 * stride + 16, line, 3);
 }
 
-/* Registers 0 to 3 += a plane of a times one of b, each of two tiles. What b has AHEAD steps on is asked for, and b itself loaded, where
- * it is `new`. */
-ALWAYS_INLINE void multiply_planes(const uint32_t *a, const uint32_t *b, bool new)
+/* Registers 0 to 3 += a plane of a times one of b, each of two tiles. b is loaded where it is `new`; what it has AHEAD steps on is asked
+ * for where that is `wanted`. */
+ALWAYS_INLINE void multiply_planes(const uint32_t *a, const uint32_t *b, bool new, bool wanted)
 {
     const uint32_t *next = b + AHEAD * B_STEP_WORDS;
     if (new)
         TILE_LOAD(6, b, 64);
     TILE_LOAD(4, a, 64);
-    if (new)
-        fetch_lines(next);
+    ask_for_lines(next, wanted);
     TILE_MULTIPLY_ADD(0, 4, 6);
-    if (new) {
+    if (new)
         TILE_LOAD(7, b + TILE_WORDS, 64);
-        fetch_lines(next + TILE_WORDS / 2);
-    }
+    ask_for_lines(next + TILE_WORDS / 2, wanted);
     TILE_MULTIPLY_ADD(1, 4, 7);
     TILE_LOAD(5, a + TILE_WORDS, 64);
-    if (new)
-        fetch_lines(next + TILE_WORDS);
+    ask_for_lines(next + TILE_WORDS, wanted);
     TILE_MULTIPLY_ADD(2, 5, 6);
-    if (new)
-        fetch_lines(next + TILE_WORDS * 3 / 2);
+    ask_for_lines(next + TILE_WORDS * 3 / 2, wanted);
     TILE_MULTIPLY_ADD(3, 5, 7);
 }
 
@@ -149,7 +145,7 @@ ALWAYS_INLINE void multiply_planes(const uint32_t *a, const uint32_t *b, bool ne
  * [TILE_WORDS], b [steps][B_PLANES][2][TILE_WORDS]. Planes that are both lower than necessary are left out. Meanwhile what is
  * `unfinished` (or NULL) is finished; it may be what `sums` held. */
 ALWAYS_INLINE void multiply_tiles(float *sums, int stride, const uint32_t *a, const uint32_t *b, int steps, bool add,
-                                  struct unfinished *unfinished)
+                                  bool ask, struct unfinished *unfinished)
 {
     const int rows_a_step = (AMX_ROWS + steps - 1) / steps;
     load_sums(sums, stride, !add);
@@ -158,7 +154,7 @@ ALWAYS_INLINE void multiply_tiles(float *sums, int stride, const uint32_t *a, co
         for (int right = 0; right < B_PLANES; right++)
 #pragma GCC unroll 3
             for (int left = 0; left + right < PLANES; left++)
-                multiply_planes(a + left * 2 * TILE_WORDS, b + right * 2 * TILE_WORDS, left == 0);
+                multiply_planes(a + left * 2 * TILE_WORDS, b + right * 2 * TILE_WORDS, left == 0, left == 0 && ask);
         finish_some(unfinished, rows_a_step);
     }
     store_sums(sums, stride);
@@ -171,23 +167,23 @@ ALWAYS_INLINE void multiply_tiles(float *sums, int stride, const uint32_t *a, co
     do {                                                                                                               \
         const uint32_t *next = b + (AHEAD - 1) * B_STEP_WORDS;                                                         \
         TILE_MULTIPLY_ADD(C00, 4, B0);                                                                                 \
-        fetch_lines(next);                                                                                             \
+        ask_for_lines(next, ask);                                                                                      \
         TILE_MULTIPLY_ADD(C01, 4, B1);                                                                                 \
         TILE_LOAD(4, a, 64);                                                                                           \
-        fetch_lines(next + TILE_WORDS / 2);                                                                            \
+        ask_for_lines(next + TILE_WORDS / 2, ask);                                                                     \
         TILE_MULTIPLY_ADD(C11, 5, B1);                                                                                 \
         TILE_LOAD(B1, b + (B1 - 6) * TILE_WORDS, 64);                                                                  \
-        fetch_lines(next + TILE_WORDS);                                                                                \
+        ask_for_lines(next + TILE_WORDS, ask);                                                                         \
         TILE_MULTIPLY_ADD(C10, 5, B0);                                                                                 \
         TILE_LOAD(B0, b + (B0 - 6) * TILE_WORDS, 64);                                                                  \
         TILE_LOAD(5, a + TILE_WORDS, 64);                                                                              \
-        fetch_lines(next + TILE_WORDS * 3 / 2);                                                                        \
+        ask_for_lines(next + TILE_WORDS * 3 / 2, ask);                                                                 \
     } while (0)
 
 /* multiply_tiles with loads ahead of multiplications, for processors that do not take the one past the other by themselves. The tile of b
  * that is loaded first comes first in the next step. */
 ALWAYS_INLINE void multiply_tiles_loaded_early(float *sums, int stride, const uint32_t *a, const uint32_t *b, int steps,
-                                               bool add, struct unfinished *unfinished)
+                                               bool add, bool ask, struct unfinished *unfinished)
 {
     const int rows_a_step = (AMX_ROWS + steps - 1) / steps;
     TILE_LOAD(4, a, 64);
@@ -212,6 +208,25 @@ ALWAYS_INLINE void multiply_tiles_loaded_early(float *sums, int stride, const ui
 }
 
 //@ end
+/* multiply_tiles as `cut` has it, sums in one piece. */
+ALWAYS_INLINE void multiply_tiles_cut(struct cut cut, float *sums, const uint32_t *a, const uint32_t *b, int steps,
+                                      bool add, struct unfinished *unfinished)
+{
+//@ if plan.narrow then
+    if (cut.early && cut.unasked)
+        multiply_tiles_loaded_early(sums, AMX_COLS, a, b, steps, add, false, unfinished);
+    else if (cut.early)
+        multiply_tiles_loaded_early(sums, AMX_COLS, a, b, steps, add, true, unfinished);
+    else if (cut.unasked)
+        multiply_tiles(sums, AMX_COLS, a, b, steps, add, false, unfinished);
+//@ else
+    if (cut.unasked)
+        multiply_tiles(sums, AMX_COLS, a, b, steps, add, false, unfinished);
+//@ end
+    else
+        multiply_tiles(sums, AMX_COLS, a, b, steps, add, true, unfinished);
+}
+
 /* ---- blocks ---- */
 
 /* Rows of A in tiles, [rows / AMX_ROWS][steps][PLANES][2][TILE_WORDS]: of the one product that all threads are at. */
@@ -249,17 +264,8 @@ ALWAYS_INLINE void amx_multiply_rows(struct product p, const uint32_t *a, const 
             const uint32_t *panel = block + (size_t)(j / AMX_COLS * steps + step) * B_STEP_WORDS;
             if (last)
                 ask_for_result(p.c, m, rows, n + j);
-//@ if plan.narrow then
-            if (p.cut.early)
-                multiply_tiles_loaded_early(c, AMX_COLS, a + step * STEP_WORDS, panel, smaller(strip, steps - step),
-                                            step > 0, unfinished);
-            else
-                multiply_tiles(c, AMX_COLS, a + step * STEP_WORDS, panel, smaller(strip, steps - step), step > 0,
+            multiply_tiles_cut(p.cut, c, a + step * STEP_WORDS, panel, smaller(strip, steps - step), step > 0,
                                unfinished);
-//@ else
-            multiply_tiles(c, AMX_COLS, a + step * STEP_WORDS, panel, smaller(strip, steps - step), step > 0,
-                           unfinished);
-//@ end
             if (last) {
                 unfinished->sums = c;
                 unfinished->m = m;
