@@ -88,6 +88,9 @@ bool tuning_read(struct tuning *tuning, const char *path, struct error *err);
 /* Writes what is measured, whole or not at all; makes the directory. */
 bool tuning_write(const struct tuning *tuning, const char *path, struct error *err);
 
+/* Could it be written there? Makes the directory. */
+bool tuning_writable(const char *path, struct error *err);
+
 /* The file's content; cJSON_Delete it. */
 cJSON *tuning_to_json(const struct tuning *tuning);
 

@@ -71,13 +71,25 @@ cJSON *tuning_to_json(const struct tuning *tuning)
     return json;
 }
 
-bool tuning_write(const struct tuning *tuning, const char *path, struct error *err)
+static bool make_directory_of(const char *path, struct error *err)
 {
     const char *slash = strrchr(path, '/');
     char *directory = slash ? format_text("%.*s", (int)(slash - path), path) : NULL;
     bool made = !directory || !*directory || make_directory(directory, err);
     free(directory);
-    if (!made)
+    return made;
+}
+
+bool tuning_writable(const char *path, struct error *err)
+{
+    struct output_file *file = make_directory_of(path, err) ? output_open(path, err) : NULL;
+    output_abort(file);
+    return file != NULL;
+}
+
+bool tuning_write(const struct tuning *tuning, const char *path, struct error *err)
+{
+    if (!make_directory_of(path, err))
         return false;
     cJSON *json = tuning_to_json(tuning);
     bool written = json_write(path, json, err);
