@@ -77,7 +77,7 @@ NOINLINE void attention_scores(float *scores, const uint32_t *left, const struct
     for (int i = 0; i < rows; i += AMX_ROWS)
         for (int j = 0; j < width; j += AMX_COLS)
             multiply_tiles(scores + i * KEY_BLOCK + j, KEY_BLOCK, left + i * HEAD_ELEMENTS,
-                           right->turned + j * HEAD_ELEMENTS, HEAD_STEPS, false, true, NULL);
+                           right->turned + j * HEAD_ELEMENTS, HEAD_STEPS, false, PLAIN, NULL);
 }
 
 /* sum [rows][HEAD_LANES] += weights [rows][depth] (row stride KEY_BLOCK, zeros behind them up to attention_width(depth)) times a
@@ -92,7 +92,7 @@ NOINLINE void attention_weighted_sum(float *sum, const float *weights, const str
             attention_fetch(left + step * STEP_WORDS, weights + i * KEY_BLOCK + step * AMX_K, KEY_BLOCK, true, false);
         for (int j = 0; j < HEAD_LANES; j += AMX_COLS)
             multiply_tiles(sum + i * HEAD_LANES + j, HEAD_LANES, left, right->straight + j * KEY_ELEMENTS, steps, true,
-                           true, NULL);
+                           PLAIN, NULL);
     }
 }
 

@@ -4,29 +4,35 @@
 #ifndef LORAC_CUT_H
 #define LORAC_CUT_H
 
-#include <stdbool.h>
+/* How tiles of B, each of which is used once while a strip of A stays, come from the second-level cache. */
+enum way_of_b {
+    PASSING,   /* past the first-level cache, which is left to A */
+    PLAIN,     /* as all that is read comes */
+    ASKED_FOR, /* so, and asked for beforehand */
+//@ if plan.narrow then
+    EARLY,     /* past it, and as soon as a register is free for them, not when they are needed; so A's, too */
+//@ end
+};
 
 /* Sizes in halves of what tile_fma.h or tile_amx.h has by itself. What is behind the block is for AMX alone. */
 struct cut {
-    int block;    /* of B, which is to stay in the second-level cache */
-    int strip;    /* of k, as much of A as stays in the first-level cache */
-    bool unasked; /* B's next tiles are not asked for: what fetches them in time by itself is spared the instructions */
-    bool early;   /* tiles are loaded when a register is free for them, not when they are needed: bfloat16 alone */
+    int block; /* of B, which is to stay in the second-level cache */
+    int strip; /* of k, as much of A as stays in the first-level cache */
+    enum way_of_b b;
 };
 
 #if defined(__AMX_BF16__) || defined(AMX_EMULATED)
 //@ if plan.narrow then
-static const struct cut CUTS[] = {{2, 2, false, false}, {2, 2, true, false}, {1, 2, false, false},
-                                  {2, 4, false, false}, {2, 2, false, true}, {2, 2, true, true}};
-static const char *const CUT_NAMES[] = {"block",        "unasked",     "half block",
-                                        "double strip", "early loads", "early loads, unasked"};
+static const struct cut CUTS[] = {{2, 2, PASSING},   {2, 2, PLAIN}, {1, 2, PASSING},
+                                  {2, 2, ASKED_FOR}, {2, 2, EARLY}, {2, 4, PASSING}};
+static const char *const CUT_NAMES[] = {"block",     "plain loads", "half block",
+                                        "asked for", "early loads", "double strip"};
 //@ else
-static const struct cut CUTS[] = {
-    {2, 2, false, false}, {2, 2, true, false}, {1, 2, false, false}, {2, 4, false, false}};
-static const char *const CUT_NAMES[] = {"block", "unasked", "half block", "double strip"};
+static const struct cut CUTS[] = {{2, 2, PASSING}, {2, 2, PLAIN}, {1, 2, PASSING}, {2, 2, ASKED_FOR}, {2, 4, PASSING}};
+static const char *const CUT_NAMES[] = {"block", "plain loads", "half block", "asked for", "double strip"};
 //@ end
 #else
-static const struct cut CUTS[] = {{2, 2, false, false}, {1, 2, false, false}, {4, 2, false, false}};
+static const struct cut CUTS[] = {{2, 2, PLAIN}, {1, 2, PLAIN}, {4, 2, PLAIN}};
 static const char *const CUT_NAMES[] = {"block", "half block", "double block"};
 #endif
 

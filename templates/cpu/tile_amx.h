@@ -22,7 +22,7 @@
  * k is taken in blocks, one where it can be. A, or as many rows of it as there is room for, is brought into tiles once for a block of k,
  * by all threads together. Then each thread brings a block of B into tiles, as many columns as AMX_BLOCK_WORDS hold, which stays in the
  * second-level cache while those rows of A pass over it, AMX_ROWS at a time. The block of k is cut into strips, short enough for the
- * strip of A to stay in the first-level cache, into which B's panels are fetched ahead; a tile of C rests in `sums` from strip to strip.
+ * strip of A to stay in the first-level cache, past which B's panels come; a tile of C rests in `sums` from strip to strip.
  * Tiles are multiplied beside what the processor does with vectors, so finished sums are rounded and put into C a few rows at a time,
  * between the multiplications of the panel that follows.
  */
@@ -46,7 +46,7 @@ enum {
     AMX_BLOCK_COLS = 1024,
     /* Tiles of k: $(exact and "24 KiB of A and 8" or "20 KiB of A and as much") of B, so that A stays in a first-level cache of 48 KiB while panels pass. */
     STRIP = $(exact and "12" or "10") / PLANES,
-    /* B's tiles are fetched as many tiles of k before they are multiplied. */
+    /* Where B's tiles are asked for, it is as many tiles of k before they are multiplied. */
     AHEAD = 2,
 };
 //@ if not plan.narrow and not exact then
@@ -86,13 +86,22 @@ ALWAYS_INLINE void finish_some(struct unfinished *u, int count)
 
 /* ---- multiplying ---- */
 
-/* Asks for half a tile, 8 lines, where it is `wanted`. */
-ALWAYS_INLINE void ask_for_lines(const uint32_t *from, bool wanted)
+/* Asks for a tile of B, where that is its way. */
+ALWAYS_INLINE void ask_for_tile(const uint32_t *from, enum way_of_b way)
 {
-#pragma GCC unroll 8
-    for (int i = 0; i < 8 && wanted; i++)
+#pragma GCC unroll 16
+    for (int i = 0; i < TILE_LINES && way == ASKED_FOR; i++)
         __builtin_prefetch(from + i * 16);
 }
+
+/* A tile of B to a register. */
+#define LOAD_B(tile, from)                                                                                             \
+    do {                                                                                                               \
+        if (way == PASSING)                                                                                            \
+            TILE_LOAD_PAST(tile, from, 64);                                                                            \
+        else                                                                                                           \
+            TILE_LOAD(tile, from, 64);                                                                                 \
+    } while (0)
 
 /* c [AMX_ROWS][AMX_COLS] (row stride `stride`) in registers 0 to 3, a in 4 and 5, b in 6 and 7. */
 ALWAYS_INLINE void load_sums(const float *sums, int stride, bool zero)
@@ -120,24 +129,22 @@ ALWAYS_INLINE void store_sums(float *sums, int stride)
     TILE_STORE(sums + 16 * stride + 16, line, 3);
 }
 
-/* Registers 0 to 3 += a plane of a times one of b, each of two tiles. b is loaded where it is `new`; what it has AHEAD steps on is asked
- * for where that is `wanted`. */
-ALWAYS_INLINE void multiply_planes(const uint32_t *a, const uint32_t *b, bool new, bool wanted)
+/* Registers 0 to 3 += a plane of a times one of b, each of two tiles. b is loaded where it is `new`. */
+ALWAYS_INLINE void multiply_planes(const uint32_t *a, const uint32_t *b, bool new, enum way_of_b way)
 {
-    const uint32_t *next = b + AHEAD * B_STEP_WORDS;
-    if (new)
-        TILE_LOAD(6, b, 64);
     TILE_LOAD(4, a, 64);
-    ask_for_lines(next, wanted);
+    if (new) {
+        LOAD_B(6, b);
+        ask_for_tile(b + AHEAD * B_STEP_WORDS, way);
+    }
     TILE_MULTIPLY_ADD(0, 4, 6);
-    if (new)
-        TILE_LOAD(7, b + TILE_WORDS, 64);
-    ask_for_lines(next + TILE_WORDS / 2, wanted);
+    if (new) {
+        LOAD_B(7, b + TILE_WORDS);
+        ask_for_tile(b + AHEAD * B_STEP_WORDS + TILE_WORDS, way);
+    }
     TILE_MULTIPLY_ADD(1, 4, 7);
     TILE_LOAD(5, a + TILE_WORDS, 64);
-    ask_for_lines(next + TILE_WORDS, wanted);
     TILE_MULTIPLY_ADD(2, 5, 6);
-    ask_for_lines(next + TILE_WORDS * 3 / 2, wanted);
     TILE_MULTIPLY_ADD(3, 5, 7);
 }
 
@@ -145,7 +152,7 @@ ALWAYS_INLINE void multiply_planes(const uint32_t *a, const uint32_t *b, bool ne
  * [TILE_WORDS], b [steps][B_PLANES][2][TILE_WORDS]. Planes that are both lower than necessary are left out. Meanwhile what is
  * `unfinished` (or NULL) is finished; it may be what `sums` held. */
 ALWAYS_INLINE void multiply_tiles(float *sums, int stride, const uint32_t *a, const uint32_t *b, int steps, bool add,
-                                  bool ask, struct unfinished *unfinished)
+                                  enum way_of_b way, struct unfinished *unfinished)
 {
     const int rows_a_step = (AMX_ROWS + steps - 1) / steps;
     load_sums(sums, stride, !add);
@@ -154,7 +161,7 @@ ALWAYS_INLINE void multiply_tiles(float *sums, int stride, const uint32_t *a, co
         for (int right = 0; right < B_PLANES; right++)
 #pragma GCC unroll 3
             for (int left = 0; left + right < PLANES; left++)
-                multiply_planes(a + left * 2 * TILE_WORDS, b + right * 2 * TILE_WORDS, left == 0, left == 0 && ask);
+                multiply_planes(a + left * 2 * TILE_WORDS, b + right * 2 * TILE_WORDS, left == 0, way);
         finish_some(unfinished, rows_a_step);
     }
     store_sums(sums, stride);
@@ -165,30 +172,25 @@ ALWAYS_INLINE void multiply_tiles(float *sums, int stride, const uint32_t *a, co
  * time. B0 is the tile of b that is multiplied first. */
 #define MULTIPLY_AND_LOAD(B0, B1, C00, C01, C10, C11)                                                                  \
     do {                                                                                                               \
-        const uint32_t *next = b + (AHEAD - 1) * B_STEP_WORDS;                                                         \
         TILE_MULTIPLY_ADD(C00, 4, B0);                                                                                 \
-        ask_for_lines(next, ask);                                                                                      \
         TILE_MULTIPLY_ADD(C01, 4, B1);                                                                                 \
         TILE_LOAD(4, a, 64);                                                                                           \
-        ask_for_lines(next + TILE_WORDS / 2, ask);                                                                     \
         TILE_MULTIPLY_ADD(C11, 5, B1);                                                                                 \
-        TILE_LOAD(B1, b + (B1 - 6) * TILE_WORDS, 64);                                                                  \
-        ask_for_lines(next + TILE_WORDS, ask);                                                                         \
+        TILE_LOAD_PAST(B1, b + (B1 - 6) * TILE_WORDS, 64);                                                             \
         TILE_MULTIPLY_ADD(C10, 5, B0);                                                                                 \
-        TILE_LOAD(B0, b + (B0 - 6) * TILE_WORDS, 64);                                                                  \
+        TILE_LOAD_PAST(B0, b + (B0 - 6) * TILE_WORDS, 64);                                                             \
         TILE_LOAD(5, a + TILE_WORDS, 64);                                                                              \
-        ask_for_lines(next + TILE_WORDS * 3 / 2, ask);                                                                 \
     } while (0)
 
 /* multiply_tiles with loads ahead of multiplications, for processors that do not take the one past the other by themselves. The tile of b
  * that is loaded first comes first in the next step. */
 ALWAYS_INLINE void multiply_tiles_loaded_early(float *sums, int stride, const uint32_t *a, const uint32_t *b, int steps,
-                                               bool add, bool ask, struct unfinished *unfinished)
+                                               bool add, struct unfinished *unfinished)
 {
     const int rows_a_step = (AMX_ROWS + steps - 1) / steps;
     TILE_LOAD(4, a, 64);
-    TILE_LOAD(6, b, 64);
-    TILE_LOAD(7, b + TILE_WORDS, 64);
+    TILE_LOAD_PAST(6, b, 64);
+    TILE_LOAD_PAST(7, b + TILE_WORDS, 64);
     TILE_LOAD(5, a + TILE_WORDS, 64);
     load_sums(sums, stride, !add);
     for (int step = 1; step < steps; step++) {
@@ -208,23 +210,26 @@ ALWAYS_INLINE void multiply_tiles_loaded_early(float *sums, int stride, const ui
 }
 
 //@ end
-/* multiply_tiles as `cut` has it, sums in one piece. */
-ALWAYS_INLINE void multiply_tiles_cut(struct cut cut, float *sums, const uint32_t *a, const uint32_t *b, int steps,
+/* The same with B coming in any way; sums in one piece. */
+ALWAYS_INLINE void multiply_tiles_any(enum way_of_b way, float *sums, const uint32_t *a, const uint32_t *b, int steps,
                                       bool add, struct unfinished *unfinished)
 {
+    switch (way) {
+    case PASSING:
+        multiply_tiles(sums, AMX_COLS, a, b, steps, add, PASSING, unfinished);
+        break;
+    case PLAIN:
+        multiply_tiles(sums, AMX_COLS, a, b, steps, add, PLAIN, unfinished);
+        break;
+    case ASKED_FOR:
+        multiply_tiles(sums, AMX_COLS, a, b, steps, add, ASKED_FOR, unfinished);
+        break;
 //@ if plan.narrow then
-    if (cut.early && cut.unasked)
-        multiply_tiles_loaded_early(sums, AMX_COLS, a, b, steps, add, false, unfinished);
-    else if (cut.early)
-        multiply_tiles_loaded_early(sums, AMX_COLS, a, b, steps, add, true, unfinished);
-    else if (cut.unasked)
-        multiply_tiles(sums, AMX_COLS, a, b, steps, add, false, unfinished);
-//@ else
-    if (cut.unasked)
-        multiply_tiles(sums, AMX_COLS, a, b, steps, add, false, unfinished);
+    case EARLY:
+        multiply_tiles_loaded_early(sums, AMX_COLS, a, b, steps, add, unfinished);
+        break;
 //@ end
-    else
-        multiply_tiles(sums, AMX_COLS, a, b, steps, add, true, unfinished);
+    }
 }
 
 /* ---- blocks ---- */
@@ -264,7 +269,7 @@ ALWAYS_INLINE void amx_multiply_rows(struct product p, const uint32_t *a, const 
             const uint32_t *panel = block + (size_t)(j / AMX_COLS * steps + step) * B_STEP_WORDS;
             if (last)
                 ask_for_result(p.c, m, rows, n + j);
-            multiply_tiles_cut(p.cut, c, a + step * STEP_WORDS, panel, smaller(strip, steps - step), step > 0,
+            multiply_tiles_any(p.cut.b, c, a + step * STEP_WORDS, panel, smaller(strip, steps - step), step > 0,
                                unfinished);
             if (last) {
                 unfinished->sums = c;

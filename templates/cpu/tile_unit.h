@@ -3,6 +3,7 @@
  * plain C, so that all that is built of them can be checked on machines without AMX.
  *
  *   TILE_LOAD(tile, from, stride)      16 lines, `stride` bytes apart
+ *   TILE_LOAD_PAST(tile, from, stride) the same, with the hint that the first-level cache need not keep them
  *   TILE_STORE(to, stride, tile)
  *   TILE_ZERO(tile)
  *   TILE_MULTIPLY_ADD(c, a, b)         floats c [16][16] += a [16][32] times b [32][16], bfloat16; a line of b is a pair of k, a word
@@ -23,6 +24,8 @@ enum { TILE_LINES = 16, TILE_WORDS = 256 };
 /* The compiler's own functions for tiles do not say that they touch memory, so stores before them may be lost. */
 #    define TILE_LOAD(tile, from, stride)                                                                              \
         __asm__ volatile("tileloadd (%0,%1,1), " TMM(tile)::"r"(from), "r"((size_t)(stride)) : "memory")
+#    define TILE_LOAD_PAST(tile, from, stride)                                                                         \
+        __asm__ volatile("tileloaddt1 (%0,%1,1), " TMM(tile)::"r"(from), "r"((size_t)(stride)) : "memory")
 #    define TILE_STORE(to, stride, tile)                                                                               \
         __asm__ volatile("tilestored " TMM(tile) ", (%0,%1,1)" ::"r"(to), "r"((size_t)(stride)) : "memory")
 #    define TILE_ZERO(tile) __asm__ volatile("tilezero " TMM(tile)::)
@@ -48,6 +51,7 @@ static _Thread_local ivec tile_registers[8][TILE_LINES];
 static _Thread_local bool tiles_are_open;
 
 #    define TILE_LOAD(tile, from, stride) tile_load(tile_register(tile), (const char *)(from), stride)
+#    define TILE_LOAD_PAST(tile, from, stride) TILE_LOAD(tile, from, stride)
 #    define TILE_STORE(to, stride, tile) tile_store((char *)(to), stride, tile_register(tile))
 #    define TILE_ZERO(tile) memset(tile_register(tile), 0, sizeof tile_registers[tile])
 #    define TILE_MULTIPLY_ADD(c, a, b) tile_multiply_add(tile_register(c), tile_register(a), tile_register(b))

@@ -47,7 +47,7 @@ test_every_variant_gives_the_same_bits() {
     train_into none --tune off
     succeed "$tiny" tune --threads 2
     file=$(echo "$work"/cache/lorac/tiny-*.json)
-    for variant in "half block" "double block" "double strip" unasked "early loads" "early loads, unasked"; do
+    for variant in "half block" "double block" "double strip" "plain loads" "asked for" "early loads"; do
         grep -q "\"$variant\"" "$file" || continue
         sed -i "s/\"chosen\": \"[^\"]*\"/\"chosen\": \"$variant\"/" "$file"
         expect_equal "$(grep -c "\"chosen\": \"$variant\"" "$file")" 20
