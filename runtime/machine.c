@@ -32,7 +32,7 @@ const struct backend *backend_choose(const struct options *options, struct error
         if (isa) {
             error_set(err, "--isa %s: %s", isa,
                       backend_absent(backend) ? "this program was built without it (make backends=...)"
-                                              : "this machine's processor cannot run it");
+                                              : "this machine's processor or kernel cannot run it");
             return NULL;
         }
     }
@@ -40,7 +40,7 @@ const struct backend *backend_choose(const struct options *options, struct error
     if (isa)
         error_usage(err, "--isa: one of %s is expected, found '%s'", names, isa);
     else
-        error_set(err, "this machine's processor can run none of the program's instruction sets: %s", names);
+        error_set(err, "this machine can run none of the program's instruction sets: %s", names);
     free(names);
     return NULL;
 }

@@ -23,7 +23,7 @@ expect_code() {
 }
 
 # Whether the command just run could not have the instruction set that its --isa named.
-isa_is_missing() { grep -qE "this machine's processor cannot run it|this program was built without it" "$work/err"; }
+isa_is_missing() { grep -qE "this machine's processor or kernel cannot run it|this program was built without it" "$work/err"; }
 
 # What stderr has beside what a machine with a CPU quota has programs say.
 complaints() { grep -v "^threads: " "$work/err" || true; }
