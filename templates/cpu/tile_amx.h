@@ -210,7 +210,7 @@ ALWAYS_INLINE void multiply_tiles_loaded_early(float *sums, int stride, const ui
 }
 
 //@ end
-/* The same with B coming in any way; sums in one piece. */
+/* multiply_tiles with B coming in any way; sums in one piece. */
 ALWAYS_INLINE void multiply_tiles_any(enum way_of_b way, float *sums, const uint32_t *a, const uint32_t *b, int steps,
                                       bool add, struct unfinished *unfinished)
 {
