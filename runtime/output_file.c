@@ -82,13 +82,18 @@ static void output_free(struct output_file *file)
     free(file);
 }
 
+char *directory_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        return format_text(".");
+    return format_text("%.*s", slash == path ? 1 : (int)(slash - path), path);
+}
+
 void sync_directory_of(const char *path)
 {
-    char *directory = format_text("%s", path);
-    char *slash = strrchr(directory, '/');
-    if (slash)
-        slash[slash == directory] = '\0';
-    int descriptor = open(slash ? directory : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char *directory = directory_of(path);
+    int descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor >= 0) {
         (void)fsync(descriptor);
         close(descriptor);

@@ -38,6 +38,9 @@ bool make_directory(const char *path, struct error *err);
  * directory need no such care. */
 void sync_directory_of(const char *path);
 
+/* The directory that `path` is in; free() it. */
+char *directory_of(const char *path);
+
 /* "dir/name"; free() it. */
 char *path_join(const char *directory, const char *name);
 

@@ -8,8 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Where the file goes: free() it. NULL and *err where it has no place or can't be written, which is found out before minutes of
- * measuring. */
+/* Where the file goes: free() it. NULL and *err where it has no place or can't be written. */
 static char *place_of(const struct tuning *tuning, const char *wanted, struct error *err)
 {
     char *path = wanted ? format_text("%s", wanted) : tuning_path(tuning);

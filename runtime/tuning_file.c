@@ -73,9 +73,8 @@ cJSON *tuning_to_json(const struct tuning *tuning)
 
 static bool make_directory_of(const char *path, struct error *err)
 {
-    const char *slash = strrchr(path, '/');
-    char *directory = slash ? format_text("%.*s", (int)(slash - path), path) : NULL;
-    bool made = !directory || !*directory || make_directory(directory, err);
+    char *directory = directory_of(path);
+    bool made = make_directory(directory, err);
     free(directory);
     return made;
 }

@@ -5,27 +5,13 @@
 #ifndef LORAC_CUT_H
 #define LORAC_CUT_H
 
-/* How tiles of B, each of which is used once while a strip of A stays, come from the second-level cache. */
-enum way_of_b {
-    PASSING,   /* past the first-level cache, which is left to A */
-    PLAIN,     /* as all that is read comes */
-    ASKED_FOR, /* so, and asked for beforehand */
-};
-
-/* Sizes in halves of what tile_fma.h or tile_amx.h has by itself. What is behind the block is for AMX alone. */
+/* Sizes in halves of what tile_fma.h has by itself. */
 struct cut {
     int block; /* of B, which is to stay in the second-level cache */
-    int strip; /* of k, as much of A as stays in the first-level cache */
-    enum way_of_b b;
 };
 
-#if defined(__AMX_BF16__) || defined(AMX_EMULATED)
-static const struct cut CUTS[] = {{2, 2, PASSING}, {2, 2, PLAIN}, {1, 2, PASSING}, {2, 2, ASKED_FOR}, {2, 4, PASSING}};
-static const char *const CUT_NAMES[] = {"block", "plain loads", "half block", "asked for", "double strip"};
-#else
-static const struct cut CUTS[] = {{2, 2, PLAIN}, {1, 2, PLAIN}, {4, 2, PLAIN}};
+static const struct cut CUTS[] = {{.block = 2}, {.block = 1}, {.block = 4}};
 static const char *const CUT_NAMES[] = {"block", "half block", "double block"};
-#endif
 
 enum { CUT_COUNT = sizeof CUTS / sizeof *CUTS };
 

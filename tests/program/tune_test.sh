@@ -47,16 +47,13 @@ test_every_variant_gives_the_same_bits() {
     train_into none --tune off
     succeed "$tiny" tune --threads 2
     file=$(echo "$work"/cache/lorac/tiny-*.json)
-    for variant in "half block" "double block" "double strip" "plain loads" "asked for" "early loads"; do
-        grep -q "\"$variant\"" "$file" || continue
+    for variant in "half block" "double block"; do
         sed -i "s/\"chosen\": \"[^\"]*\"/\"chosen\": \"$variant\"/" "$file"
         expect_equal "$(grep -c "\"chosen\": \"$variant\"" "$file")" 20
         train_into "${variant// /_}"
         ! grep -q "tuning:" "$work/err" || { cat "$work/err"; return 1; }
         expect_same_file "$(adapter_of none)" "$(adapter_of "${variant// /_}")"
-        tried=$variant
     done
-    [ -n "$tried" ]
 }
 
 test_training_measures_what_it_computes() {
@@ -106,7 +103,8 @@ test_a_place_that_cannot_be_written() {
     run "$tiny" tune --threads 1
     expect_code 1
     expect_err "$work/cache"
-    ! grep -q measuring "$work/err"
+    expect_equal "$(grep -c measuring "$work/err" || true)" 0
+    expect_equal "$(cat "$work/out")" ""
     train_into anyway --tune always --max-steps 80
     expect_err "tuning: not kept: $work/cache"
     run env -u XDG_CACHE_HOME HOME= "$tiny" tune --threads 1

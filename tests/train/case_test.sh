@@ -18,7 +18,7 @@ check_small_blocks() { # CASE_DIR NAME
         build/tests/train/check_case --half "$1" "$(program "$2")" "$work/$isa" --isa $isa || return 1
         checked="$isa"
     done
-    [ "$checked" ]
+    [ "$checked" = portable ]
 }
 
 for case_dir in "$data"/cases/*/; do
